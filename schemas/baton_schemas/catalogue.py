@@ -1,0 +1,115 @@
+"""Every topic, declared once: name, key, cleanup, retention, size limit and the contracts it carries.
+
+`baton topics apply` creates exactly these (and a `.dead` topic for each input); nothing is auto-created.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from baton_schemas import accounts, configuration, crm, engagement, feedback, identity, leads, routing
+from baton_schemas.contract import Contract
+
+DAY_MS = 86_400_000
+MIB = 1 << 20
+DEAD_SUFFIX = ".dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `partitions` None means the shared number (a setting); retention None means for ever."""
+
+    name: str
+    key: str
+    records: tuple[type[Contract], ...]
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention_ms: int | None = 90 * DAY_MS
+    partitions: int | None = None
+    max_message_bytes: int = MIB
+    internal: bool = False
+
+    @property
+    def dead(self) -> str:
+        """Where records of this topic go that can't be used."""
+        return self.name + DEAD_SUFFIX
+
+
+def _compacted(
+    name: str, key: str, *records: type[Contract], partitions: int | None = None, internal: bool = False
+) -> Topic:
+    return Topic(name, key, records, "compact", None, partitions, internal=internal)
+
+
+_ALL = (
+    Topic(
+        "engagement.events",
+        "person",
+        (
+            engagement.EngagementRecorded,
+            engagement.PersonIdentified,
+            engagement.AccountIdentified,
+            engagement.PersonAliased,
+            engagement.PersonUnlinked,
+            engagement.PersonDisqualified,
+        ),
+        max_message_bytes=3 * MIB,
+    ),
+    Topic(
+        "engagement.linked",
+        "person",
+        (
+            identity.IdentityLinked,
+            identity.LedgerPublished,
+            engagement.EngagementRecorded,
+            engagement.PersonIdentified,
+            engagement.AccountIdentified,
+            engagement.PersonAliased,
+            engagement.PersonUnlinked,
+            engagement.PersonDisqualified,
+        ),
+        retention_ms=7 * DAY_MS,
+        internal=True,
+    ),
+    Topic("accounts.members", "account", (accounts.MemberChanged,), retention_ms=7 * DAY_MS, internal=True),
+    Topic("accounts.signals", "person", (accounts.AccountSignal,), retention_ms=7 * DAY_MS, internal=True),
+    _compacted("leads.scored", "lead", leads.LeadScored),
+    Topic("leads.qualified", "lead", (leads.LeadQualified, leads.LeadWithdrawn)),
+    Topic(
+        "routing.requests",
+        "team",
+        (routing.AssignRequest, routing.ReleaseRequest),
+        retention_ms=7 * DAY_MS,
+        internal=True,
+    ),
+    Topic("routing.replies", "lead", (routing.RoutingReply,), retention_ms=7 * DAY_MS, internal=True),
+    Topic("leads.routed", "lead", (routing.LeadRouted, leads.LeadWithdrawn)),
+    Topic("leads.unrouted", "lead", (routing.LeadUnrouted,)),
+    Topic("sla.events", "lead", (routing.SlaEvent,)),
+    Topic("feedback.events", "lead", (feedback.OutcomeReported, feedback.InsightReported), max_message_bytes=3 * MIB),
+    _compacted("crm.facts", "account or person", crm.AccountFacts, crm.PersonFacts),
+    Topic("leads.recycled", "lead", (feedback.LeadRecycled,)),
+    Topic("feedback.insights", "lead", (feedback.InsightReported,)),
+    Topic("notifications", "recipient", (feedback.Notification,), retention_ms=30 * DAY_MS),
+    Topic("feedback.labels", "definition", (feedback.OutcomeLabelled,), retention_ms=365 * DAY_MS, internal=True),
+    _compacted("scoring.models", "definition", feedback.ModelPublished, partitions=1),
+    Topic("scoring.notices", "definition", (feedback.ChangeNotice,)),
+    _compacted("baton.config", "kind/name", configuration.ConfigItem, configuration.ConfigManifest, partitions=1),
+    _compacted("privacy.erasures", "person", configuration.ErasureRequested, partitions=1),
+)
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}
+
+CONTRACTS: dict[str, type[Contract]] = {model.TYPE: model for topic in _ALL for model in topic.records}
+"""Every contract by its CloudEvents type."""
+
+
+def dead_topic(topic: Topic) -> Topic:
+    """The dead-letter topic of an input: same key, room for the original bytes plus the reason."""
+    return Topic(
+        topic.dead,
+        topic.key,
+        (),
+        retention_ms=topic.retention_ms or 90 * DAY_MS,
+        max_message_bytes=topic.max_message_bytes + MIB,
+    )

@@ -1,0 +1,33 @@
+"""What the scorer tells itself on `engagement.linked`: links and whole ledgers, between partitions.
+
+Keys are person keys; no identifier in clear travels here except inside a re-keyed original event.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from baton_schemas.contract import Contract, Name, Time
+
+
+class IdentityLinked(Contract):
+    """`person` (the record's key) belongs to `root` since an event at `at`; root None unlinks. The latest (at, cause)
+    wins, in whatever order the links arrive."""
+
+    TYPE: ClassVar[str] = "baton.identity.linked.v1"
+
+    person: Name
+    root: Name | None
+    at: Time
+    cause: Name
+
+
+class LedgerPublished(Contract):
+    """The whole ledger of `source` for its root (the record's key). The latest `version` per source counts; `packed`
+    (base64 of the scorer's own packed layout) absent means: unlinked, remove it."""
+
+    TYPE: ClassVar[str] = "baton.identity.ledger.v1"
+
+    source: Name
+    version: int
+    packed: str | None = None

@@ -1,0 +1,139 @@
+"""What the scorer says of a lead: its score at all times, its qualification with the story behind it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from baton_schemas.accounts import Colleague
+from baton_schemas.contract import Contract, Name, Part, Scalar, Text, Time
+from baton_schemas.crm import AccountStanding
+
+Points = Annotated[float, Field(description="points, rounded to 0.1")]
+
+
+class Versions(Part):
+    """What judged: the signed definition (name, version, digest) and the scoring model's version."""
+
+    definition: Name
+    definition_version: int
+    definition_digest: Name
+    model_version: int
+
+
+class LedgerLine(Part):
+    """One criterion's share of the score. The points of all lines sum to the score."""
+
+    criterion: Name
+    kind: Name
+    label: Text
+    points: Points
+    count: int = 0
+    latest_at: Time | None = None
+    capped: bool = False
+
+
+class LeadScored(Contract):
+    """The current truth about a lead's score (compacted): sent when its grade changes, time alone included."""
+
+    TYPE: ClassVar[str] = "baton.lead.scored.v1"
+
+    lead: Name
+    grade: Name
+    fit: Points
+    engagement: Points
+    score: Points
+    qualified: bool
+    ledger: list[LedgerLine]
+    missing: list[Text] = Field(default=[], description="what is missing to qualify, in words")
+    versions: Versions
+    at: Time
+    next_change_at: Time | None = Field(None, description="when time alone will change the grade")
+    cause: Name
+
+
+class Contact(Part):
+    """How sales reaches the person. Personal data: lives in values only, never in keys, logs or metrics."""
+
+    email: Text | None = None
+    first_name: Text | None = None
+    last_name: Text | None = None
+    phone: Text | None = None
+    job_title: Text | None = None
+    company: Text | None = None
+    company_domain: Text | None = None
+    country: Text | None = None
+    region: Text | None = None
+    industry: Text | None = None
+    employees: int | None = None
+
+
+class Signature(Part):
+    """Who signed the definition, for which team."""
+
+    team: Name
+    by: Name
+    at: Time
+
+
+class Engaged(Part):
+    """One thing the person did, newest first in a dossier."""
+
+    action: Name
+    at: Time
+    subject: Text | None = None
+
+
+class Dossier(Part):
+    """The lead's story, as the rep reads it."""
+
+    ledger: list[LedgerLine]
+    evidence: list[Text] = Field(default=[], description="which required evidence was met, by what, when")
+    engaged: list[Engaged] = []
+    engaged_cut: int = Field(0, description="how many older ones are not shown")
+    campaign: Text | None = None
+    colleagues: list[Colleague] = []
+    notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")
+
+
+class LeadQualified(Contract):
+    """A lead crossed the line of the signed definition; the router gives it to a rep. `handoff` is the id of the act:
+    from lead and n-th qualification."""
+
+    TYPE: ClassVar[str] = "baton.lead.qualified.v1"
+
+    lead: Name
+    handoff: Name
+    qualification: int
+    contact: Contact
+    account: Name | None = None
+    standing: AccountStanding | None = None
+    owner: Name | None = None
+    grade: Name
+    tier: Name
+    fit: Points
+    engagement: Points
+    score: Points
+    dossier: Dossier
+    signatures: list[Signature]
+    versions: Versions
+    at: Time
+    event_at: Time = Field(description="broker time of the event that tipped it, for end-to-end latency")
+    cause: Name
+
+
+class LeadWithdrawn(Contract):
+    """The lead is no lead any more (opt-out, disqualified, erased, un-merged, a customer): close its handoff (H3).
+    Sent by the scorer on leads.qualified, and by the router on leads.routed for the CRM."""
+
+    TYPE: ClassVar[str] = "baton.lead.withdrawn.v1"
+
+    lead: Name
+    handoff: Name
+    version: int = 0
+    reason: Name
+    merged_into: Name | None = None
+    rep: Name | None = None
+    at: Time
+    cause: Name

@@ -1,0 +1,154 @@
+"""Between the lead's side and the team's side of the router, and what comes out: a rep, with the reasons."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from baton_schemas.contract import Contract, Name, Part, Text, Time
+from baton_schemas.leads import LeadQualified
+
+
+class AssignRequest(Contract):
+    """The lead's side asks the team (the record's key) for a rep, for one version of one handoff."""
+
+    TYPE: ClassVar[str] = "baton.routing.assign.v1"
+
+    handoff: Name
+    version: int
+    lead: Name
+    team: Name
+    pool: Name
+    territory: Name
+    tier: Name
+    preferred: Name | None = Field(None, description="existing owner, asked first (H2)")
+    excluded: list[Name] = Field(default=[], description="reps who had it already: never assigned back (H1)")
+    charged: Name | None = Field(None, description="a person gave it to this rep: charge the turn, do not choose")
+    at: Time
+
+
+class ReleaseRequest(Contract):
+    """Gives back what a version of a handoff holds at the team: capacity, and the turn when `refund`."""
+
+    TYPE: ClassVar[str] = "baton.routing.release.v1"
+
+    handoff: Name
+    version: int
+    lead: Name
+    team: Name
+    refund: bool
+    reason: Name
+    at: Time
+
+
+class PassedOver(Part):
+    """A rep who was looked at and not chosen, and why."""
+
+    rep: Name
+    reason: Name
+    detail: Text | None = None
+
+
+class RoutingReply(Contract):
+    """The team's answer. `rep` None with status waiting or refused: nobody could take it, for the reasons listed."""
+
+    TYPE: ClassVar[str] = "baton.routing.reply.v1"
+
+    handoff: Name
+    version: int
+    lead: Name
+    team: Name
+    pool: Name
+    status: Literal["assigned", "waiting", "refused"]
+    rep: Name | None = None
+    reason: Name
+    passed_over: list[PassedOver] = []
+    turn: dict[str, float] = Field(default={}, description="each rep's place in the rotation when this was decided")
+    at: Time
+
+
+class TerritoryMatch(Part):
+    """Which territory took the lead, and which less specific ones matched too."""
+
+    territory: Name
+    matched_on: list[Name]
+    passed_over: list[Name] = []
+
+
+class Clock(Part):
+    """The first-touch clock of a handoff: it goes on through reassignments."""
+
+    policy: Name
+    calendar: Name
+    started_at: Time
+    warn_at: Time | None = None
+    due_at: Time
+    reassign_at: Time | None = None
+
+
+class Decision(Part):
+    """Why this rep and not that one, with the versions that judged."""
+
+    reason: Name
+    match: TerritoryMatch | None = None
+    passed_over: list[PassedOver] = []
+    turn: dict[str, float] = {}
+    config_set: Name
+
+
+class LeadRouted(Contract):
+    """A rep has the lead. The highest version of a handoff counts; connectors refuse older ones."""
+
+    TYPE: ClassVar[str] = "baton.lead.routed.v1"
+
+    lead: Name
+    handoff: Name
+    version: int
+    change: Literal["assigned", "reassigned", "owner_changed", "passed_on", "merged"]
+    rep: Name
+    previous_rep: Name | None = None
+    team: Name
+    pool: Name
+    clock: Clock
+    decision: Decision
+    qualified: LeadQualified
+    at: Time
+    cause: Name
+
+
+class LeadUnrouted(Contract):
+    """Nobody could take the lead, and why; a person has to look. `waiting` ones are tried again by themselves."""
+
+    TYPE: ClassVar[str] = "baton.lead.unrouted.v1"
+
+    lead: Name
+    handoff: Name
+    version: int
+    reason: Name
+    detail: Text
+    waiting: bool
+    tell: Name | None = Field(None, description="owner who is told instead of a new handoff (H2)")
+    passed_over: list[PassedOver] = []
+    config_set: Name
+    at: Time
+    cause: Name
+
+
+class SlaEvent(Contract):
+    """One step of a handoff's clock."""
+
+    TYPE: ClassVar[str] = "baton.sla.step.v1"
+
+    lead: Name
+    handoff: Name
+    version: int
+    step: Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
+    rep: Name | None = None
+    tier: Name
+    territory: Name
+    due_at: Time
+    elapsed_s: float = Field(0, description="business seconds since the clock started")
+    reason: Name | None = None
+    at: Time
+    cause: Name
