@@ -45,9 +45,7 @@ class Settings(BaseSettings):
 
     # time
     clock_rate: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
-    clock_anchor: int = Field(
-        0, ge=0, description="wall ms where a fast clock starts; needed when the rate is not 1"
-    )
+    clock_anchor: int = Field(0, ge=0, description="wall ms where a fast clock starts; needed when the rate is not 1")
 
     # group membership and engine
     engine: Literal["faust", "aiokafka"] = "faust"
