@@ -55,3 +55,18 @@ class Working(Generic[T]):
             value = self._loaded[key]
             result[self._prefix + key] = None if value is None else self._encode(value)
         return result
+
+
+class Overlay:
+    """Committed state with changes on top that are decided but not committed; None in `changes` is a deletion."""
+
+    __slots__ = ("_base", "changes")
+
+    def __init__(self, base: State, changes: dict[bytes, bytes | None] | None = None) -> None:
+        self._base = base
+        self.changes: dict[bytes, bytes | None] = {} if changes is None else changes
+
+    def get(self, key: bytes, /) -> bytes | None:
+        if key in self.changes:
+            return self.changes[key]
+        return self._base.get(key)
