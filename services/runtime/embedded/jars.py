@@ -103,9 +103,7 @@ def fetch_jars(
     return tuple(directory / jar.filename for jar in wanted)
 
 
-def _download(
-    jars: Sequence[Jar], source: str, staging: Path, directory: Path, progress: Progress | None
-) -> None:
+def _download(jars: Sequence[Jar], source: str, staging: Path, directory: Path, progress: Progress | None) -> None:
     from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - slow to import, rarely needed
 
     context = MavenContext(

@@ -36,7 +36,7 @@ def lock_lines(version: str, repo: Path) -> list[str]:
 def main(version: str) -> None:
     with TemporaryDirectory() as repo:
         lines = lock_lines(version, Path(repo))
-    heading = f"# sha256, bytes, coordinate of every jar of {KAFKA}:{version}; written by {__spec__.name}"
+    heading = f"# sha256, bytes, coordinate of every jar of {KAFKA}:{version}; written by embedded/lock.py"
     LOCK.write_text("\n".join([heading, *lines]) + "\n")
 
 
