@@ -48,7 +48,7 @@ def to_headers(
     source: str,
     type: str,
     time: int,
-    extensions: tuple[tuple[str, str], ...] = (),  # noqa: A002
+    extensions: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[str, bytes], ...]:
     """The headers of a binary-mode record, always in the same order."""
     return (
@@ -62,7 +62,7 @@ def to_headers(
     )
 
 
-def envelop(data: Contract, *, id: str, source: str, time: int) -> tuple[tuple[tuple[str, bytes], ...], bytes]:  # noqa: A002
+def envelop(data: Contract, *, id: str, source: str, time: int) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
     """Headers and value of a binary-mode record that carries a contract."""
     return to_headers(id=id, source=source, type=data.TYPE, time=time), data.to_json()
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigKind, ConfigManifest, ManifestEntry
-
 from services.runtime.processor import Globals
 
 CONFIG_TOPIC = "baton.config"

@@ -1,4 +1,4 @@
-"""Reads the YAML documents that people write: safely, within bounds, with errors that name file, line, field and fix."""
+"""Reads the YAML that people write: safely, within bounds, with errors that name file, line, field and fix."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
 import yaml
-from baton_schemas.documents.document import Document
 from pydantic import ValidationError
 
+from baton_schemas.documents.document import Document
 from services.runtime.errors import UserError
 
 MAX_BYTES = 900_000
@@ -23,7 +23,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not used here", event.start_mark)
         return super().compose_node(parent, index)
 
