@@ -1,0 +1,1 @@
+"""What came of a lead, and what we change: lifecycle, labels, calibration."""

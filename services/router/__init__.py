@@ -1,0 +1,1 @@
+"""Who calls the lead, and by when: territories, rotation, calendars, SLA."""

@@ -1,0 +1,1 @@
+"""What makes a lead good: fit, engagement, identity, qualification, explanation."""
