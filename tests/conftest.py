@@ -12,7 +12,7 @@ import pytest
 
 from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.embedded.jars import download_notice
-from services.runtime.embedded.settings import EmbeddedSettings
+from services.runtime.embedded.settings import load_embedded
 
 # What the test broker does faster than a careful one: compaction that a test forces shows within a second.
 TEST_PROPERTIES: Mapping[str, str] = {
@@ -72,7 +72,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     wants_kafka = any({"kafka", "own_broker"} & set(getattr(item, "fixturenames", ())) for item in session.items)
     if wants_kafka and not session.config.option.collectonly:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and (notice := download_notice(EmbeddedSettings())):
+        if reporter is not None and (notice := download_notice(load_embedded())):
             reporter.write_line(f"downloading {notice}")
 
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from services.runtime.embedded.broker import DEFAULT_DATA, Broker, Status
+from services.runtime.embedded.broker import Broker, Status
 from services.runtime.embedded.jars import download_notice
-from services.runtime.embedded.settings import EmbeddedSettings
+from services.runtime.embedded.settings import EmbeddedSettings, load_embedded
+from services.runtime.settings import load
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,52 +19,59 @@ app = typer.Typer(
     "Example: baton kafka start && baton kafka status --json",
 )
 
-DataOption = Annotated[Path, typer.Option("--data", metavar="DIR", help="The broker's data directory.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="The broker's data; default: kafka in BATON_DATA_DIR (.baton)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 NOT_RUNNING = 3  # what service managers' `status` exits with
 
 
 @app.command()
-def start(data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> None:
+def start(data: DataOption = None, json: JsonOption = False) -> None:
     """Start the broker, or report the one that runs already. The first start downloads Kafka.
 
     Example: baton kafka start --data /tmp/trial
     """
-    settings = EmbeddedSettings()
+    settings, where = load_embedded(), _data(data)
     if notice := download_notice(settings):
         typer.echo(f"downloading {notice}", err=True)
-    _tell(_with_progress(data, settings) if notice else Broker(data, settings=settings).start(), json=json)
+    _tell(_with_progress(where, settings) if notice else Broker(where, settings=settings).start(), json=json)
 
 
 @app.command()
-def stop(data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> None:
+def stop(data: DataOption = None, json: JsonOption = False) -> None:
     """Stop the broker; its data stay. Exits with 0 too if none was running.
 
     Example: baton kafka stop
     """
-    _tell(Broker(data).stop(), json=json)
+    _tell(Broker(_data(data)).stop(), json=json)
 
 
 @app.command()
-def status(data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> None:
+def status(data: DataOption = None, json: JsonOption = False) -> None:
     """Say whether the broker runs, where, and its pid. Exits with 0 if it answers, 3 if not.
 
     Example: baton kafka status --json
     """
-    found = Broker(data).status()
+    found = Broker(_data(data)).status()
     _tell(found, json=json)
     if found.state != "running":
         raise typer.Exit(NOT_RUNNING)
 
 
 @app.command()
-def reset(data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> None:
+def reset(data: DataOption = None, json: JsonOption = False) -> None:
     """Stop the broker and delete everything in it.
 
     Example: baton kafka reset && baton kafka start
     """
-    _tell(Broker(data).reset(), json=json)
+    _tell(Broker(_data(data)).reset(), json=json)
+
+
+def _data(given: Path | None) -> Path:
+    return given if given is not None else load().data_dir / "kafka"
 
 
 def _with_progress(data: Path, settings: EmbeddedSettings) -> Status:

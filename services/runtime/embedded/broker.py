@@ -1,25 +1,18 @@
-"""One embedded broker: what lies in its data dir, and how it is started, stopped, killed and found again.
+"""One embedded broker: started, stopped, killed, frozen, and found again after whatever happened to it.
 
-    kafka/          Kafka's logs (the data)
-    broker.json     pid, ports, cluster: written before the broker answers, so nothing that we start is ever lost
-    server.log      the broker's warnings; console.log: what the JVM itself said
-
-Everything here blocks; from async code call it in a thread. One start at a time per data dir, also across processes.
+Everything here blocks; from async code call it in a thread.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
-import re
 import shutil
 import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,21 +21,18 @@ import msgspec
 import psutil
 
 from services.runtime.embedded import process
+from services.runtime.embedded.datadir import BrokerFile, DataDir
 from services.runtime.embedded.jars import Progress, fetch_jars, kafka_version, locked_jars
 from services.runtime.embedded.java import find_java
 from services.runtime.embedded.ports import HOST, free_port, is_free
 from services.runtime.embedded.probe import ask
 from services.runtime.embedded.properties import NODE_ID, log4j_properties, server_properties
-from services.runtime.embedded.settings import EmbeddedSettings
+from services.runtime.embedded.settings import EmbeddedSettings, load_embedded
 from services.runtime.errors import UserError
 
 DEFAULT_DATA = Path(".baton/kafka")
 _POLL_S = 0.05
 _PORT_TRIES = 3
-_OUR_FILES = frozenset(
-    {"kafka", "broker.json", "broker.json.new", "server.properties", "log4j2.properties", "start.lock"}
-    | {"console.log", "server.log", "server.log.1", "server.log.2"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +47,8 @@ class BrokerOptions:
     stop_timeout_s: float = 20.0
 
 
-class BrokerFile(msgspec.Struct, frozen=True, kw_only=True):
-    """broker.json. `pid` is a hint: the process is believed only by its mark."""
-
-    cluster_id: str
-    port: int
-    controller_port: int
-    pid: int | None = None
-
-
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `status` found. `starting`: the process lives but does not answer (yet, or because it is frozen)."""
+    """What is true of a broker. `starting`: the process lives but does not answer (yet, or because it is frozen)."""
 
     state: Literal["running", "starting", "stopped"]
     data: str
@@ -77,7 +58,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Broker:
-    """The embedded broker of one data dir. Any number of these objects may name the same broker."""
+    """The embedded broker of one data dir. Any number of these objects, in any process, may name the same broker."""
 
     def __init__(
         self,
@@ -87,15 +68,20 @@ class Broker:
         settings: EmbeddedSettings | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.data = data.expanduser().resolve()
+        self._dir = DataDir(data)
         self._options = options or BrokerOptions()
-        self._settings = settings or EmbeddedSettings()
+        self._settings = settings or load_embedded()
         self._progress = progress
+
+    @property
+    def data(self) -> Path:
+        """The data dir, absolute."""
+        return self._dir.root
 
     @property
     def bootstrap(self) -> str:
         """host:port for clients. Raises `UserError` if this data dir never had a broker."""
-        known = self._file()
+        known = self._dir.read()
         if known is None:
             raise UserError(f"no embedded Kafka in {self.data}", fix="baton kafka start")
         return f"{HOST}:{known.port}"
@@ -106,11 +92,11 @@ class Broker:
         The data, and the port if it is free, are those of the last time, however that ended. Raises `UserError`
         if Java or the jars can't be had, if `options.port` is taken, or if the broker does not come up.
         """
-        with self._one_at_a_time():
+        with self._dir.locked():
             running = self._process()
             if running is None:
                 classpath = fetch_jars(self._settings, self._progress)
-                self._start_on_free_ports(str(find_java().executable), ":".join(map(str, classpath)))
+                self._start([str(find_java().executable), "-cp", ":".join(map(str, classpath))])
             elif not self._answers_in_time(running):
                 raise UserError(
                     f"the embedded Kafka in {self.data} runs (pid {running.pid}) but does not answer",
@@ -119,13 +105,13 @@ class Broker:
         return self.status()
 
     def stop(self) -> Status:
-        """Lets the broker close its logs (SIGTERM), kills it if that takes too long. Nothing to do is no error."""
+        """Lets the broker close its logs (SIGTERM), kills it if that takes too long. Nothing to stop is no error."""
         running = self._process()
         if running is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                running.resume()  # a frozen process could not even hear SIGTERM
+                running.resume()  # a frozen process would not hear SIGTERM
             if not process.end(running, signal.SIGTERM, self._options.stop_timeout_s):
-                process.end(running, signal.SIGKILL, self._options.stop_timeout_s)
+                self.kill()
         return self.status()
 
     def kill(self) -> None:
@@ -143,11 +129,11 @@ class Broker:
         self._running().resume()
 
     def status(self) -> Status:
-        """What is true now: a process with our mark, and an answer from our cluster at its port."""
-        running, known = self._process(), self._file()
+        """What is true now: is there a process with our mark, and does our cluster answer at its port."""
+        running, known = self._process(), self._dir.read()
         state: Literal["running", "starting", "stopped"] = "stopped"
         if running is not None:
-            state = "running" if known is not None and self._answers(known) else "starting"
+            state = "running" if known is not None and _answers(known) else "starting"
         return Status(
             state=state,
             data=str(self.data),
@@ -157,115 +143,92 @@ class Broker:
         )
 
     def reset(self) -> Status:
-        """Stops the broker and deletes its data dir. Raises `UserError` if that dir holds something else."""
+        """Stops the broker and deletes its data dir. Raises `UserError` if that dir holds anything else."""
         if self.data.exists():
-            if strange := sorted(path.name for path in self.data.iterdir() if path.name not in _OUR_FILES):
-                raise UserError(
-                    f"{self.data} is not the data of an embedded Kafka alone: {', '.join(strange[:3])}",
-                    fix="name its directory with --data, or take these out",
-                )
-            with self._one_at_a_time():
+            with self._dir.locked():
                 self.stop()
-                shutil.rmtree(self.data)
+                self._dir.delete()
         return self.status()
 
-    def _start_on_free_ports(self, java: str, classpath: str) -> None:
-        known = self._file() or self._recovered() or self._format(java, classpath)
+    def _start(self, java: list[str]) -> None:
+        known = self._dir.read() or self._dir.recovered() or self._format(java)
         for left in reversed(range(_PORT_TRIES)):
             port = self._options.port or (known.port if is_free(known.port) else free_port())
-            if self._options.port and not is_free(port):
+            if not is_free(port):
                 raise UserError(f"port {port} of {HOST} is taken", fix="name another, or none to have one found")
-            controller = known.controller_port if is_free(known.controller_port) else free_port()
-            if controller == port:
-                controller = free_port(avoid=frozenset({port}))
-            if self._run(java, classpath, msgspec.structs.replace(known, port=port, controller_port=controller)):
+            controller_port = known.controller_port
+            if controller_port == port or not is_free(controller_port):
+                controller_port = free_port(avoid=frozenset({port}))
+            known = msgspec.structs.replace(known, port=port, controller_port=controller_port)
+            if self._run(java, known):
                 return
-            if left == 0 or (is_free(port) and is_free(controller)):  # it was not the ports
+            if left == 0 or (is_free(port) and is_free(controller_port)):  # the ports were not the reason
                 raise self._did_not_start()
 
-    def _recovered(self) -> BrokerFile | None:
-        """What broker.json said, out of Kafka's own files, if there is data without it."""
-        if not (self._logs / "__cluster_metadata-0").exists():
-            return None
-        cluster_id = re.search(r"^cluster\.id=(.+)$", (self._logs / "meta.properties").read_text(), re.MULTILINE)
-        if cluster_id is None:
-            raise self._did_not_start()
-        return BrokerFile(cluster_id=cluster_id[1].strip(), port=free_port(), controller_port=free_port())
-
-    def _format(self, java: str, classpath: str) -> BrokerFile:
-        """Makes the log dir. Whatever a start that was cut short left there held no data yet, and goes."""
-        shutil.rmtree(self._logs, ignore_errors=True)
-        cluster_id = _new_cluster_id()
+    def _format(self, java: list[str]) -> BrokerFile:
+        """Makes the log dir. What a format that was cut short left there held no data yet, and goes."""
+        shutil.rmtree(self._dir.logs, ignore_errors=True)
         port = self._options.port or free_port()
-        controller_port = free_port(avoid=frozenset({port}))
-        known = BrokerFile(cluster_id=cluster_id, port=port, controller_port=controller_port)
-        self._write_properties(known)
-        properties = str(self.data / "server.properties")
-        command = [*self._java(java, classpath), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", cluster_id, "--config", properties]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=self._options.start_timeout_s,
-        )
+        known = BrokerFile(cluster_id=_new_cluster_id(), port=port, controller_port=free_port(avoid=frozenset({port})))
+        self._configure(known)
+        command = [*self._jvm(java), "kafka.tools.StorageTool", "format", "--cluster-id", known.cluster_id]
+        with self._dir.console.open("w") as console:
+            done = subprocess.run(
+                [*command, "--config", str(self._dir.server_properties)],
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=self._options.start_timeout_s,
+            )
         if done.returncode != 0:
-            self._console.write_text(done.stdout + done.stderr)
             raise self._did_not_start()
-        self._write(known)
+        self._dir.write(known)
         return known
 
-    def _run(self, java: str, classpath: str, known: BrokerFile) -> bool:
-        """Whether the broker came up on these ports."""
-        self._write_properties(known)
-        heap = f"-Xmx{self._settings.kafka_heap_mb}m"
-        command = [*self._java(java, classpath), heap, *self._options.jvm, process.mark(self.data)]
-        command += ["kafka.Kafka", str(self.data / "server.properties")]
-        pid = process.spawn(command, self._console)
-        self._write(msgspec.structs.replace(known, pid=pid))
+    def _run(self, java: list[str], known: BrokerFile) -> bool:
+        """Whether the broker came up on these ports; if not, nothing of it is left."""
+        self._configure(known)
+        options = [f"-Xmx{self._settings.kafka_heap_mb}m", *self._options.jvm, process.mark(self.data)]
+        command = [*self._jvm(java), *options, "kafka.Kafka", str(self._dir.server_properties)]
+        pid = process.spawn(command, self._dir.console)
+        self._dir.write(msgspec.structs.replace(known, pid=pid))
         started = self._process()
         if started is not None and self._answers_in_time(started):
             return True
         self.kill()
         return False
 
-    def _java(self, java: str, classpath: str) -> list[str]:
-        """Serial GC and the first compiler tier's early start suit a small heap on few cores."""
-        log4j = f"-Dlog4j2.configurationFile={self.data / 'log4j2.properties'}"
-        return [java, "-cp", classpath, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", log4j]
+    def _configure(self, known: BrokerFile) -> None:
+        self._dir.clear_messages()
+        options = self._options
+        self._dir.server_properties.write_text(
+            server_properties(self._dir.logs, known.port, known.controller_port, options.partitions, options.properties)
+        )
+        self._dir.log4j_properties.write_text(log4j_properties(self._dir.server_log))
+
+    def _jvm(self, java: list[str]) -> list[str]:
+        """A small heap on few cores is served best by the simplest collector."""
+        log4j = f"-Dlog4j2.configurationFile={self._dir.log4j_properties}"
+        return [*java, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", log4j]
 
     def _answers_in_time(self, started: psutil.Process) -> bool:
         deadline = time.monotonic() + self._options.start_timeout_s
-        while time.monotonic() < deadline:
-            known = self._file()
-            if known is not None and self._answers(known):
+        while time.monotonic() < deadline and self._process() == started:
+            known = self._dir.read()
+            if known is not None and _answers(known):
                 return True
-            if self._process() != started:
-                return False
             time.sleep(_POLL_S)
         return False
 
-    def _answers(self, known: BrokerFile) -> bool:
-        answer = ask(HOST, known.port)
-        return answer is not None and answer.cluster_id == known.cluster_id and NODE_ID in answer.nodes
-
     def _did_not_start(self) -> UserError:
-        said = [
-            line
-            for name in ("server.log", "console.log")
-            if (self.data / name).exists()
-            for line in (self.data / name).read_text(errors="replace").splitlines()
-            if " ERROR " in line or "FATAL" in line or "Exception" in line or "Error" in line
-        ]
-        why = said[-1].strip()[:300] if said else "it ended, or gave no answer, without a word"
+        why = self._dir.last_error() or "it ended, or gave no answer, without a word"
         return UserError(
             f"the embedded Kafka did not start: {why}",
-            fix=f"see {self.data / 'server.log'}, or begin anew: baton kafka reset",
+            fix=f"see {self._dir.server_log} and {self._dir.console}, or begin anew: baton kafka reset",
         )
 
     def _process(self) -> psutil.Process | None:
-        known = self._file()
+        known = self._dir.read()
         return process.find(self.data, known.pid if known else None)
 
     def _running(self) -> psutil.Process:
@@ -274,38 +237,11 @@ class Broker:
             raise UserError(f"no embedded Kafka runs in {self.data}", fix="baton kafka start")
         return running
 
-    @property
-    def _logs(self) -> Path:
-        return self.data / "kafka"
 
-    @property
-    def _console(self) -> Path:
-        return self.data / "console.log"
-
-    def _file(self) -> BrokerFile | None:
-        try:
-            return msgspec.json.decode((self.data / "broker.json").read_bytes(), type=BrokerFile)
-        except (OSError, msgspec.MsgspecError):
-            return None
-
-    def _write(self, known: BrokerFile) -> None:
-        fresh = self.data / "broker.json.new"
-        fresh.write_bytes(msgspec.json.encode(known))
-        fresh.replace(self.data / "broker.json")
-
-    def _write_properties(self, known: BrokerFile) -> None:
-        text = server_properties(
-            self._logs, known.port, known.controller_port, self._options.partitions, self._options.properties
-        )
-        (self.data / "server.properties").write_text(text)
-        (self.data / "log4j2.properties").write_text(log4j_properties(self.data / "server.log"))
-
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data / "start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+def _answers(known: BrokerFile) -> bool:
+    """Another program, another Kafka even, may have the port by now: only our cluster's answer counts."""
+    answer = ask(HOST, known.port)
+    return answer is not None and answer.cluster_id == known.cluster_id and NODE_ID in answer.nodes
 
 
 def _new_cluster_id() -> str:
