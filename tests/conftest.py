@@ -77,4 +77,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _new(data: Path, properties: Mapping[str, str], port: int | None) -> Broker:
-    return Broker(data, options=BrokerOptions(port=port, properties={**TEST_PROPERTIES, **properties}))
+    options = BrokerOptions(
+        port=port,
+        properties={**TEST_PROPERTIES, **properties},
+        jvm=("-XX:TieredStopAtLevel=1",),  # tests are short: a second of compiling less is worth more than speed
+    )
+    return Broker(data, options=options)

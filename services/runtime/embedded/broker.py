@@ -221,7 +221,7 @@ class Broker:
         return False
 
     def _did_not_start(self) -> UserError:
-        why = self._dir.last_error() or "it ended, or gave no answer, without a word"
+        why = self._dir.complaint() or "it ended, or gave no answer, without a word"
         return UserError(
             f"the embedded Kafka did not start: {why}",
             fix=f"see {self._dir.server_log} and {self._dir.console}, or begin anew: baton kafka reset",

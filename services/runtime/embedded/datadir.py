@@ -19,7 +19,7 @@ import msgspec
 from services.runtime.embedded.ports import free_port
 from services.runtime.errors import UserError
 
-_ERROR = re.compile(r" (ERROR|FATAL) |^Error|Exception\b")
+_CAUSE = re.compile(r"\w+(Exception|Error): \S")
 _OURS = frozenset(
     {"kafka", "broker.json", "broker.json.new", "server.properties", "log4j2.properties", "start.lock"}
     | {"console.log", "server.log", "server.log.1", "server.log.2"}
@@ -70,17 +70,19 @@ class DataDir:
             raise UserError(f"{self.logs}/meta.properties: cluster.id: missing", fix="baton kafka reset")
         return BrokerFile(cluster_id=cluster_id[1], port=free_port(), controller_port=free_port())
 
-    def last_error(self) -> str:
-        """The last line in which the broker or its JVM complained, or ""."""
-        for path in (self.server_log, self.console):
-            if path.exists():
-                lines = path.read_text(errors="replace").splitlines()
-                if complaints := [line.strip() for line in lines if _ERROR.search(line)]:
-                    return complaints[-1][:300]
-        return ""
+    def complaint(self) -> str:
+        """The line that says why the broker or its JVM ended, as well as can be told; "" if nothing was said."""
+        said = [
+            line.removeprefix('Exception in thread "main" ').strip()[:300]
+            for path in (self.server_log, self.console)
+            if path.exists()
+            for line in path.read_text(errors="replace").splitlines()
+            if line.strip() and " WARN " not in line and not line.startswith("WARNING")
+        ]
+        return next((line for line in said if _CAUSE.search(line)), said[0] if said else "")
 
     def clear_messages(self) -> None:
-        """Forgets what earlier runs said, so that `last_error` speaks of this one."""
+        """Forgets what earlier runs said, so that `complaint` speaks of this one."""
         for path in (self.server_log, self.console):
             path.unlink(missing_ok=True)
 
