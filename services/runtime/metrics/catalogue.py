@@ -1,0 +1,204 @@
+"""Every metric, declared once: name with its unit, kind, labels with bounded sets, meaning, edges.
+
+Processors name them in `Observation`s, the engine and the watchdog too; `services.runtime.metrics.store` keeps the
+numbers. `deploy/prometheus/METRICS.md`, the alerts and the dashboards are checked against this page.
+
+A label's values are either closed (`values`) or a bounded number of short names out of configuration and the topic
+catalogue. Never a person, lead, handoff, account or rep: see `declaration.admissible`.
+"""
+
+from __future__ import annotations
+
+from services.runtime.metrics.declaration import Label, Metric, MetricMisuse
+
+TOPIC = Label("topic")
+TERRITORY = Label("territory", limit=200)
+TIER = Label("tier", limit=12)
+REASON = Label("reason", limit=100)
+DEFINITION = Label("definition", limit=24)
+CODE = Label("code", limit=64)
+STEP = Label(
+    "step", values=("started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped")
+)  # fmt: skip
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+_TOUCH = (30.0, *(n * _MINUTE for n in (1, 5, 15, 30)), *(n * _HOUR for n in (1, 2, 4, 8)), _DAY, 2 * _DAY, 5 * _DAY)
+
+_ALL = (
+    # the scorer
+    Metric(
+        "baton_events_total",
+        "counter",
+        "scorer",
+        "Engagement events by what became of them.",
+        (Label("type"), Label("result", limit=24)),
+    ),
+    Metric("baton_leads_qualified_total", "counter", "scorer", "Leads that qualified.", (TIER,)),
+    Metric("baton_leads_withdrawn_total", "counter", "scorer", "Qualified leads that were withdrawn.", (REASON,)),
+    Metric(
+        "baton_event_to_qualified_seconds",
+        "histogram",
+        "scorer",
+        "From the log taking in the event that qualified a person to the decision.",
+        edges=_FAST,
+    ),
+    # the router
+    Metric(
+        "baton_leads_routed_total",
+        "counter",
+        "router",
+        "Handoffs given to a rep, by what changed.",
+        (Label("change", values=("assigned", "reassigned", "owner_changed", "passed_on", "merged")), TERRITORY),
+    ),
+    Metric("baton_leads_waiting", "level", "router", "Leads that wait for a rep with capacity."),
+    Metric("baton_leads_unrouted_total", "counter", "router", "Leads that nobody could take, and why.", (REASON,)),
+    Metric(
+        "baton_qualified_to_routed_seconds",
+        "histogram",
+        "router",
+        "From the log taking in the qualified lead to the rep having it.",
+        edges=_FAST,
+    ),
+    Metric(
+        "baton_first_touch_seconds",
+        "histogram",
+        "router",
+        "From qualification's clock start to the first touch, in business seconds of the territory's calendar. "
+        "The SLA targets in force are edges.",
+        (TIER, TERRITORY),
+        _TOUCH,
+    ),
+    Metric(
+        "baton_sla_steps_total",
+        "counter",
+        "router",
+        "Steps of first-touch clocks. met: touched in time; breached: not touched when due. One of the two per clock.",
+        (STEP, TIER, TERRITORY),
+    ),
+    Metric(
+        "baton_clocks",
+        "level",
+        "router",
+        "First-touch clocks that run now, by how far they are.",
+        (Label("state", values=("open", "warned", "breached")),),
+    ),
+    # feedback
+    Metric("baton_outcomes_total", "counter", "feedback", "Outcomes that sales reported.", (Label("kind", limit=24),)),
+    Metric("baton_leads_recycled_total", "counter", "feedback", "Leads given back to marketing.", (REASON,)),
+    Metric(
+        "baton_labels_total",
+        "counter",
+        "feedback",
+        "Outcomes that became a label for learning.",
+        (Label("good", values=("true", "false", "none")),),
+    ),
+    Metric("baton_model_version", "gauge", "feedback", "Version of the scoring model in force.", (DEFINITION,)),
+    Metric(
+        "baton_points_moved_total",
+        "counter",
+        "feedback",
+        "Points that sales' answers moved, summed over criteria.",
+        (Label("direction", values=("up", "down")),),
+    ),
+    # every worker: input
+    Metric("baton_records_total", "counter", "runtime", "Input records that were decided on and journalled.", (TOPIC,)),
+    Metric(
+        "baton_lag_records",
+        "gauge",
+        "runtime",
+        "Records of this worker's partitions between the committed offset and the end, read by a client of its own.",
+        (TOPIC,),
+    ),
+    Metric(
+        "baton_stalled_seconds",
+        "gauge",
+        "runtime",
+        "How long the slowest partition with lag has not moved its committed offset; 0 when all move.",
+    ),
+    Metric(
+        "baton_watchdog_readings_total",
+        "counter",
+        "runtime",
+        "Attempts to read offsets from the broker.",
+        (Label("result", values=("ok", "failed")),),
+    ),
+    Metric("baton_dead_letters_total", "counter", "runtime", "Inputs that can't be used.", (TOPIC, CODE)),
+    Metric("baton_skipped_total", "counter", "runtime", "Records passed over by `baton skip`.", (TOPIC,)),
+    Metric(
+        "baton_retries_total",
+        "counter",
+        "runtime",
+        "Calls repeated in place after a passing error.",
+        (Label("step", values=("decide", "restore", "journal", "send", "commit", "globals")),),
+    ),
+    # every worker: lanes
+    Metric("baton_partitions", "gauge", "runtime", "Partitions assigned to this worker."),
+    Metric("baton_rebalances_total", "counter", "runtime", "Assignments this worker was given."),
+    Metric(
+        "baton_batch_seconds",
+        "histogram",
+        "runtime",
+        "One batch of a lane: decide, journal, send, note the offset.",
+        edges=_FAST,
+    ),
+    Metric("baton_batch_records", "histogram", "runtime", "Records in one batch.", edges=(1, 10, 100, 1000, 10_000)),
+    Metric("baton_timers", "gauge", "runtime", "Timers that wait in this worker's lanes."),
+    Metric("baton_timers_fired_total", "counter", "runtime", "Timers carried out."),
+    Metric(
+        "baton_timer_late_seconds",
+        "histogram",
+        "runtime",
+        "How long after it was due a timer was carried out (Baton time).",
+        edges=_FAST,
+    ),
+    Metric("baton_outputs_total", "counter", "runtime", "Records sent and acknowledged.", (TOPIC,)),
+    # every worker: journal and state
+    Metric("baton_journal_groups_total", "counter", "runtime", "Groups closed by a commit record."),
+    Metric("baton_journal_bytes_total", "counter", "runtime", "Keys and values journalled, uncompressed."),
+    Metric(
+        "baton_journal_conflicts_total",
+        "counter",
+        "runtime",
+        "Foreign records found in an own journal: a predecessor's late write (healed) or a successor's (fenced).",
+        (Label("kind", values=("healed", "fenced")),),
+    ),
+    Metric("baton_state_keys", "gauge", "runtime", "Keys held in memory."),
+    Metric(
+        "baton_restore_seconds",
+        "histogram",
+        "runtime",
+        "Restoring one lane from its journal, claim included.",
+        edges=_FAST,
+    ),
+    Metric("baton_restored_keys_total", "counter", "runtime", "Keys that restores brought back."),
+    Metric("baton_globals_offset", "gauge", "runtime", "Next offset of a topic that is read whole.", (TOPIC,)),
+    # every worker: the process
+    Metric("baton_ready", "gauge", "runtime", "1 while /readyz says yes."),
+    Metric("baton_heartbeat_age_seconds", "gauge", "runtime", "Age of the event loop's last heartbeat."),
+    Metric(
+        "baton_info",
+        "gauge",
+        "runtime",
+        "1; the labels say what runs.",
+        (Label("processor", limit=8), Label("engine", limit=4), Label("version", limit=4)),
+    ),
+    Metric(
+        "baton_observations_refused_total",
+        "counter",
+        "runtime",
+        "Observations unknown to the catalogue, or with a value that no label may carry: a bug to report.",
+    ),
+)
+
+CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def declared(name: str, labels: tuple[str, ...]) -> Metric:
+    """The declaration of `name`. Raises MetricMisuse when there is none, or the number of labels is not its own."""
+    metric = CATALOGUE.get(name)
+    if metric is None:
+        raise MetricMisuse(f"{name}: not in the metric catalogue")
+    if len(labels) != len(metric.labels):
+        raise MetricMisuse(f"{name}: {len(labels)} label values, declared are {len(metric.labels)}")
+    return metric
