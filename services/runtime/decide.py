@@ -8,6 +8,8 @@ This is the one place that chooses among the kinds of error:
 
 Bisection starts from the unchanged state; a later half sees the changes of the earlier through an overlay, so the
 result is that of deciding record by record. A batch without trouble is one call and one pass over what it sends.
+(A state's size is what it is at the end of a call; so a processor must not let one record shrink again what another
+one let grow over the limit, or the result would depend on the cut.)
 
 A timer that fails permanently has no input record. It becomes a dead letter all the same, on the dead topic of the
 processor's first input, with the state's key, the timer's name and its due time: it is counted and seen, the state
