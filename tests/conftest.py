@@ -14,9 +14,10 @@ from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.embedded.jars import download_notice
 from services.runtime.embedded.settings import load_embedded
 
-# What the test broker does faster than a careful one: compaction that a test forces shows within a second.
+# What the test broker does faster than a careful one.
 TEST_PROPERTIES: Mapping[str, str] = {
-    "log.cleaner.backoff.ms": "200",
+    "broker.session.timeout.ms": "2000",  # so long a start after SIGKILL waits
+    "log.cleaner.backoff.ms": "200",  # compaction that a test forces shows within a second
     "log.initial.task.delay.ms": "500",
 }
 

@@ -31,6 +31,7 @@ from services.runtime.embedded.settings import EmbeddedSettings, load_embedded
 from services.runtime.errors import UserError
 
 DEFAULT_DATA = Path(".baton/kafka")
+State = Literal["running", "starting", "stopped"]
 _POLL_S = 0.05
 _PORT_TRIES = 3
 
@@ -50,7 +51,7 @@ class BrokerOptions:
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What is true of a broker. `starting`: the process lives but does not answer (yet, or because it is frozen)."""
 
-    state: Literal["running", "starting", "stopped"]
+    state: State
     data: str
     kafka: str
     bootstrap: str | None = None  # host:port, also of a stopped broker that had one
@@ -97,12 +98,13 @@ class Broker:
             if running is None:
                 classpath = fetch_jars(self._settings, self._progress)
                 self._start([str(find_java().executable), "-cp", ":".join(map(str, classpath))])
+                running = self._running()
             elif not self._answers_in_time(running):
                 raise UserError(
                     f"the embedded Kafka in {self.data} runs (pid {running.pid}) but does not answer",
                     fix="baton kafka stop, then start",
                 )
-        return self.status()
+        return self._told("running", running.pid)
 
     def stop(self) -> Status:
         """Lets the broker close its logs (SIGTERM), kills it if that takes too long. Nothing to stop is no error."""
@@ -125,22 +127,15 @@ class Broker:
         self._running().suspend()
 
     def thaw(self) -> None:
-        """SIGCONT after `freeze`."""
+        """SIGCONT after `freeze`. If it was frozen for seconds, it takes about one more until it leads again."""
         self._running().resume()
 
     def status(self) -> Status:
         """What is true now: is there a process with our mark, and does our cluster answer at its port."""
         running, known = self._process(), self._dir.read()
-        state: Literal["running", "starting", "stopped"] = "stopped"
-        if running is not None:
-            state = "running" if known is not None and _answers(known) else "starting"
-        return Status(
-            state=state,
-            data=str(self.data),
-            kafka=kafka_version(locked_jars()),
-            bootstrap=f"{HOST}:{known.port}" if known else None,
-            pid=running.pid if running else None,
-        )
+        if running is None:
+            return self._told("stopped", None)
+        return self._told("running" if known is not None and _answers(known) else "starting", running.pid)
 
     def reset(self) -> Status:
         """Stops the broker and deletes its data dir. Raises `UserError` if that dir holds anything else."""
@@ -149,6 +144,13 @@ class Broker:
                 self.stop()
                 self._dir.delete()
         return self.status()
+
+    def _told(self, state: State, pid: int | None) -> Status:
+        known = self._dir.read()
+        bootstrap = f"{HOST}:{known.port}" if known else None
+        return Status(
+            state=state, data=str(self.data), kafka=kafka_version(locked_jars()), bootstrap=bootstrap, pid=pid
+        )
 
     def _start(self, java: list[str]) -> None:
         known = self._dir.read() or self._dir.recovered() or self._format(java)

@@ -41,9 +41,9 @@ DEFAULTS: Mapping[str, str] = {
     # groups form at once, and a dead member is noticed as fast as its session allows
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
-    # a killed broker's registration must not keep its successor waiting for the default 9 s
+    # after SIGKILL the next start waits for the dead one's session to end: 9 s by default
     "broker.heartbeat.interval.ms": "500",
-    "broker.session.timeout.ms": "2000",
+    "broker.session.timeout.ms": "3000",
 }
 
 
