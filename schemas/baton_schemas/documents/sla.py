@@ -1,0 +1,51 @@
+"""By when a lead must be touched, and what happens when it is not."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from baton_schemas.contract import Name
+from baton_schemas.documents.calendars import unique
+from baton_schemas.documents.document import Document
+
+
+class TierTarget(Document):
+    """Targets of one tier, in business minutes of the territory's calendar.
+
+    The rep is warned at `warn_at` of the way to the target, told of the breach at the target, and loses the lead
+    `reassign_after_minutes` later; after `max_reassignments` the team's manager is told instead.
+    """
+
+    first_touch_minutes: Annotated[int, Field(ge=1, le=100_000)]
+    warn_at: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    reassign_after_minutes: Annotated[int, Field(ge=1, le=100_000)]
+    max_reassignments: Annotated[int, Field(ge=0, le=20)] = 1
+
+
+class SlaPolicy(Document):
+    """Targets by tier, the most urgent first: waiting leads are served in this order. `otherwise` names the tier whose
+    targets hold for a lead of any other tier."""
+
+    name: Name
+    clock_starts: Literal["qualified", "routed"] = "qualified"
+    tiers: dict[Name, TierTarget] = Field(min_length=1)
+    otherwise: Name
+
+    @model_validator(mode="after")
+    def _otherwise(self) -> Self:
+        if self.otherwise not in self.tiers:
+            raise ValueError(f"otherwise: {self.otherwise!r} is not in `tiers`")
+        return self
+
+
+class SlaPolicies(Document):
+    """All policies of a set."""
+
+    policies: list[SlaPolicy] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        unique("policies", [policy.name for policy in self.policies])
+        return self
