@@ -1,0 +1,112 @@
+"""Conditions, compiled once to closures: what a criterion asks of traits or of an event.
+
+Compiled, a condition takes a mapping of values by name and answers yes or no; it never raises, whatever it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from baton_schemas.contract import Scalar
+from baton_schemas.documents.definition import Condition
+
+Answer = Scalar | list[Scalar]
+Values = Mapping[str, Answer]
+Test = Callable[[Values], bool]
+ScalarTest = Callable[[Scalar], bool]
+_WORDS = {True: frozenset({"true", "yes"}), False: frozenset({"false", "no"})}
+
+
+def compile_condition(condition: Condition) -> Test:
+    """The closure of a condition."""
+    if condition.all is not None:
+        tests = [compile_condition(part) for part in condition.all]
+        return lambda values: all(test(values) for test in tests)
+    if condition.any is not None:
+        tests = [compile_condition(part) for part in condition.any]
+        return lambda values: any(test(values) for test in tests)
+    if condition.not_ is not None:
+        inner = compile_condition(condition.not_)
+        return lambda values: not inner(values)
+    return _test(condition.subject() or "", condition)
+
+
+def as_number(value: Scalar) -> float | None:
+    """The number that `value` is, also when it came as text; None when it is none.
+
+    >>> as_number(" 42 "), as_number("many"), as_number(True)
+    (42.0, None, None)
+    """
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return number if number - number == 0.0 else None
+    return float(value) if abs(value) < 1e300 else None
+
+
+def _test(subject: str, condition: Condition) -> Test:
+    tests = _scalar_tests(condition)
+    exists = condition.exists
+
+    def holds(values: Values) -> bool:
+        value = values.get(subject)
+        present = value not in (None, "", [])
+        if exists is not None and present is not exists:
+            return False
+        if not tests:
+            return True
+        if not present:
+            return False
+        elements = value if isinstance(value, list) else (value,)
+        return any(all(test(element) for test in tests) for element in elements)
+
+    return holds
+
+
+def _scalar_tests(condition: Condition) -> list[ScalarTest]:
+    tests: list[ScalarTest] = []
+    if condition.equals is not None:
+        tests.append(_one_of([condition.equals]))
+    if condition.in_ is not None:
+        tests.append(_one_of(condition.in_))
+    if condition.contains is not None:
+        tests.append(_contains(condition.contains.casefold()))
+    if condition.gte is not None or condition.lte is not None:
+        tests.append(_between(condition.gte, condition.lte))
+    return tests
+
+
+def _one_of(wanted: list[str | int | float | bool]) -> ScalarTest:
+    flags = frozenset(value for value in wanted if isinstance(value, bool))
+    words = frozenset(value.strip().casefold() for value in wanted if isinstance(value, str))
+    words = words.union(*(_WORDS[flag] for flag in flags))
+    numbers = frozenset(
+        number for value in wanted if not isinstance(value, (bool, str)) and (number := as_number(value)) is not None
+    )
+
+    def one_of(value: Scalar) -> bool:
+        if isinstance(value, bool):
+            return value in flags
+        if isinstance(value, str) and value.strip().casefold() in words:
+            return True
+        return bool(numbers) and as_number(value) in numbers
+
+    return one_of
+
+
+def _contains(wanted: str) -> ScalarTest:
+    return lambda value: isinstance(value, str) and wanted in value.casefold()
+
+
+def _between(least: float | None, most: float | None) -> ScalarTest:
+    def between(value: Scalar) -> bool:
+        number = as_number(value)
+        if number is None:
+            return False
+        return (least is None or number >= least) and (most is None or number <= most)
+
+    return between

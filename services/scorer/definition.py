@@ -1,0 +1,262 @@
+"""The lead definition as the scorer uses it: checked, signed by both teams, compiled once.
+
+Points become integer tenths, conditions closures, criteria are found by action. The digest is taken over the parsed
+content, so comments and layout may change after signing and nothing else may.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from baton_schemas.contract import format_time
+from baton_schemas.documents.definition import TEAMS, LeadDefinition, SignatureEntry, Team
+from baton_schemas.feedback import ModelPublished
+from baton_schemas.leads import Signature, Versions
+from services.runtime.documents import parse
+from services.runtime.errors import UserError
+from services.scorer.conditions import Test, compile_condition
+
+SCALE = 1 << 24
+"""The weight of a fresh event; decayed weights are integers below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitRule:
+    """A fit criterion, compiled. `points` in tenths."""
+
+    id: str
+    label: str
+    points: int
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementRule:
+    """An engagement criterion, compiled. `points` and `cap` in tenths; `weights[h]` is the weight of an event h hours
+    old in units of 1/SCALE, an event beyond the table weighs nothing; without weights it never decays."""
+
+    id: str
+    label: str
+    actions: tuple[str, ...]
+    points: int
+    cap: int | None
+    half_life_h: float | None
+    weights: array[int] | None
+    test: Test | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRule:
+    """Required evidence (H5): one of the criteria within the last `within_h` hours."""
+
+    label: str
+    any_of: tuple[str, ...]
+    within_h: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisqualifierRule:
+    """Makes a person no lead: a test on traits, or an action."""
+
+    reason: str
+    label: str
+    test: Test | None
+    action: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A definition and the model over it, ready for use. All points are integer tenths.
+
+    `judged` names the content that judges (digest and model): when it differs from what last judged a person, the
+    person is judged anew at its next event or timer.
+    """
+
+    definition: LeadDefinition
+    versions: Versions
+    judged: str
+    fit: tuple[FitRule, ...]
+    engagement: tuple[EngagementRule, ...]
+    by_id: Mapping[str, EngagementRule]
+    by_action: Mapping[str, tuple[EngagementRule, ...]]
+    evidence: tuple[EvidenceRule, ...]
+    disqualifiers: tuple[DisqualifierRule, ...]
+    stop_actions: frozenset[str]
+    enter: int
+    exit: int
+    fit_bounds: tuple[int, int, int]
+    engagement_bounds: tuple[int, int, int]
+    tiers: Mapping[str, str]
+    last_tier: str
+    contact: tuple[str, ...]
+    notes: tuple[str, ...]
+    signatures: tuple[Signature, ...]
+
+
+def digest(definition: LeadDefinition) -> str:
+    """SHA-256 (hex) over the content without its signatures, as sorted compact JSON."""
+    content = definition.model_dump(mode="json", by_alias=True, exclude={"signatures"})
+    packed = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(packed.encode()).hexdigest()
+
+
+def check_signed(definition: LeadDefinition) -> None:
+    """Raises UserError, one problem a line, unless both teams have signed exactly this content."""
+    current = digest(definition)
+    by_team = {signature.team: signature for signature in definition.signatures}
+    problems = []
+    for team in TEAMS:
+        signature = by_team.get(team)
+        if signature is None:
+            problems.append(f"definition {definition.name}: signatures: {team} has not signed")
+        elif signature.digest != current:
+            problems.append(f"definition {definition.name}: signatures: altered after {team} signed")
+    if problems:
+        raise UserError("\n".join(problems), fix=f"have it signed (digest {current})")
+
+
+def read(text: str, where: str) -> LeadDefinition:
+    """The definition in a YAML text, checked. Raises UserError naming line, field and fix; signatures are not asked for."""
+    return parse(LeadDefinition, text, where)
+
+
+def sign(text: str, *, team: Team, by: str, at: int, where: str = "definition.yaml") -> str:
+    """The text with the team's signature over its content, signed by `by` at `at` (ms).
+
+    The `signatures` block is written anew at the end of the text; signatures over other content are left out.
+    """
+    definition = read(text, where)
+    current = digest(definition)
+    entry = SignatureEntry(team=team, by=by, at=at, digest=current)
+    kept = [old for old in definition.signatures if old.digest == current and old.team != team]
+    entries = sorted([*kept, entry], key=lambda signature: signature.team)
+    lines = ["", "signatures:"]
+    for each in entries:
+        lines += [
+            f"  - team: {each.team}",
+            f"    by: {json.dumps(each.by, ensure_ascii=False)}",
+            f'    at: "{format_time(each.at)}"',
+            f"    digest: {each.digest}",
+        ]
+    signed = _without_block(text, "signatures") + "\n".join(lines) + "\n"
+    if digest(read(signed, where)) != current:
+        raise UserError(f"{where}: signatures: can't be written in place", fix="put the block last, in block style")
+    return signed
+
+
+def compile_rules(definition: LeadDefinition, model: ModelPublished | None = None) -> Rules:
+    """The rules of a definition. `model` moves the points when it was made for exactly this content, else it is
+    ignored. Signatures are not checked here: see `check_signed`."""
+    current = digest(definition)
+    if model is not None and (model.definition != definition.name or model.definition_digest != current):
+        model = None
+    points = _points(definition, model)
+    version = model.version if model is not None else 0
+    engagement = tuple(
+        EngagementRule(
+            criterion.id,
+            criterion.label,
+            tuple(criterion.actions),
+            points[criterion.id],
+            None if criterion.cap is None else tenths(criterion.cap),
+            None if criterion.half_life_days is None else criterion.half_life_days * 24,
+            None if criterion.half_life_days is None else _weights(criterion.half_life_days * 24),
+            None if criterion.when is None else compile_condition(criterion.when),
+        )
+        for criterion in definition.engagement
+    )
+    by_action: dict[str, tuple[EngagementRule, ...]] = {}
+    for rule in engagement:
+        for action in rule.actions:
+            by_action[action] = (*by_action.get(action, ()), rule)
+    disqualifiers = tuple(
+        DisqualifierRule(
+            each.reason, each.label, None if each.when is None else compile_condition(each.when), each.action
+        )
+        for each in definition.disqualifiers
+    )
+    grades = definition.grades
+    return Rules(
+        definition=definition,
+        versions=Versions(
+            definition=definition.name,
+            definition_version=definition.version,
+            definition_digest=current,
+            model_version=version,
+        ),
+        judged=f"{current[:16]}/{version}",
+        fit=tuple(
+            FitRule(each.id, each.label, points[each.id], compile_condition(each.when)) for each in definition.fit
+        ),
+        engagement=engagement,
+        by_id={rule.id: rule for rule in engagement},
+        by_action=by_action,
+        evidence=tuple(
+            EvidenceRule(each.label, tuple(each.any_of), each.within_days * 24) for each in definition.required
+        ),
+        disqualifiers=disqualifiers,
+        stop_actions=frozenset(each.action for each in disqualifiers if each.action is not None),
+        enter=tenths(definition.thresholds.enter),
+        exit=tenths(definition.thresholds.exit),
+        fit_bounds=(tenths(grades.fit.A), tenths(grades.fit.B), tenths(grades.fit.C)),
+        engagement_bounds=(
+            tenths(grades.engagement.one),
+            tenths(grades.engagement.two),
+            tenths(grades.engagement.three),
+        ),
+        tiers={grade: tier.name for tier in definition.tiers for grade in tier.grades},
+        last_tier=definition.tiers[-1].name,
+        contact=tuple(definition.contact),
+        notes=tuple(definition.notes),
+        signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in definition.signatures),
+    )
+
+
+def tenths(points: float) -> int:
+    """Points as integer tenths.
+
+    >>> tenths(12.5)
+    125
+    """
+    return round(points * 10)
+
+
+def _points(definition: LeadDefinition, model: ModelPublished | None) -> dict[str, int]:
+    """Points in force. A cap keeps its signed value; points that a model moved across zero count nothing."""
+    points = {name: tenths(signed) for name, signed in definition.criteria.items()}
+    if model is not None:
+        for name, learnt in model.criteria.items():
+            if name in points:
+                moved = tenths(learnt.points)
+                points[name] = moved if moved * points[name] > 0 else 0
+    return points
+
+
+@lru_cache(maxsize=64)
+def _weights(half_life_h: float) -> array[int]:
+    """Weights by age in whole hours: round(SCALE * 2^(-age / half-life)), until that is nothing."""
+    table = array("q")
+    age = 0
+    while weight := round(SCALE * 2.0 ** (-age / half_life_h)):
+        table.append(weight)
+        age += 1
+    return table
+
+
+def _without_block(text: str, name: str) -> str:
+    """The text without the top-level block `name`; ends with a line break."""
+    kept: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        if line.startswith(f"{name}:"):
+            inside = True
+        elif inside and line and not line[0].isspace() and line[0] not in "-#":
+            inside = False
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept).rstrip("\n") + "\n"
