@@ -1,0 +1,30 @@
+"""State as bytes: one version byte, then msgpack in a canonical form, so that equal states are equal bytes (L1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+LAYOUT = b"\x01"
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def pack(value: msgspec.Struct) -> bytes:
+    """The canonical bytes of `value`: dictionaries sorted, first byte the layout's version."""
+    return LAYOUT + _encoder.encode(value)
+
+
+def unpacker(kind: type[T]) -> Callable[[bytes], T]:
+    """The reverse of `pack` for one type. Raises ValueError for another layout: a journal of a foreign version."""
+    decoder = msgspec.msgpack.Decoder(kind)
+
+    def unpack(packed: bytes) -> T:
+        if packed[:1] != LAYOUT:
+            raise ValueError(f"{kind.__name__}: state layout {packed[:1]!r}, this code reads {LAYOUT!r}")
+        return decoder.decode(memoryview(packed)[1:])
+
+    return unpack
