@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from baton_schemas.contract import Contract, Name, Part, Text, Time
+from baton_schemas.contract import Contract, Count, Name, Part, Text, Time
 from baton_schemas.crm import AccountStanding
 
 
@@ -15,7 +15,7 @@ class MemberChanged(Contract):
 
     account: Name
     person: Name
-    version: int
+    version: Count
     grade: Name | None = None
     job_title: Text | None = None
     engaged_at: Time | None = None
@@ -38,6 +38,6 @@ class AccountSignal(Contract):
 
     account: Name
     person: Name
-    version: int
+    version: Count
     standing: AccountStanding | None = None
     colleagues: list[Colleague] = []

@@ -22,7 +22,10 @@ def parse_time(text: str) -> int:
     >>> parse_time("2026-03-02T09:30:00Z")
     1772443800000
     """
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not an RFC 3339 time, such as 2026-03-02T09:30:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("a time needs a zone, such as 2026-03-02T09:30:00Z")
     return (moment - _EPOCH) // _MILLISECOND
@@ -53,13 +56,16 @@ Time = Annotated[
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=10_000)]
-Scalar = str | int | float | bool | None
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A number of things, or a version: never negative, and exact in every language that reads JSON."""
+
+Scalar = str | Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)] | float | bool | None
 
 
 class Contract(BaseModel):
     """Base of every record's data. `TYPE` is its CloudEvents type, with the major version."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     TYPE: ClassVar[str]
 
@@ -71,4 +77,4 @@ class Contract(BaseModel):
 class Part(BaseModel):
     """Base of what is nested in a contract."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)

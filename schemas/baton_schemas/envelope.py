@@ -110,6 +110,10 @@ def _structured(value: bytes | None) -> Event:
         if name in _CORE and not isinstance(content, str):
             raise EnvelopeError(name, "must be a string")
         attributes[name] = content if isinstance(content, str) else json.dumps(content)
+    try:
+        "".join((*attributes, *attributes.values())).encode()
+    except UnicodeEncodeError:
+        raise EnvelopeError("value", "holds half of a surrogate pair, which is no Unicode text") from None
     return _event(attributes, data)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from baton_schemas.contract import Contract, Name, Part, Scalar, Text, Time
-from baton_schemas.leads import Versions
+from baton_schemas.contract import Contract, Count, Name, Part, Scalar, Text, Time
+from baton_schemas.leads import Points, Versions
 
 OutcomeKind = Literal[
     "touched",
@@ -60,7 +60,8 @@ class InsightReported(Contract):
 
 
 class LeadRecycled(Contract):
-    """Not now: the lead goes back to marketing, with the reason and when it may be offered again."""
+    """Not now: the lead goes back to marketing, with the reason and when it may be offered again. `revoked`: sales took
+    the same handoff up again, so marketing stops."""
 
     TYPE: ClassVar[str] = "baton.lead.recycled.v1"
 
@@ -69,6 +70,7 @@ class LeadRecycled(Contract):
     reason: Name
     not_before: Time | None = None
     nurture: Text | None = Field(None, description="what marketing may do with it, from the reason catalogue")
+    revoked: bool = False
     versions: Versions
     at: Time
     cause: Name
@@ -82,11 +84,13 @@ class OutcomeLabelled(Contract):
 
     lead: Name
     handoff: Name
-    revision: int
+    revision: Count
     good: bool | None
     stage: Name
     reason: Name | None = None
     criteria: list[Name]
+    points: list[Points] = []
+    weights: list[float] = []
     versions: Versions
     at: Time
 
@@ -96,8 +100,8 @@ class CriterionPoints(Part):
 
     points: Annotated[float, Field(description="points in force, rounded to 0.1")]
     signed: float
-    good: int = 0
-    bad: int = 0
+    good: Count = 0
+    bad: Count = 0
 
 
 class ModelPublished(Contract):
@@ -107,10 +111,10 @@ class ModelPublished(Contract):
 
     definition: Name
     definition_digest: Name
-    version: int
-    parent: int | None
+    version: Count
+    parent: Count | None
     criteria: dict[str, CriterionPoints]
-    labels: int
+    labels: Count
     at: Time
     cause: Name
 
@@ -122,8 +126,8 @@ class PointsMoved(Part):
     label: Text
     before: float
     after: float
-    good: int
-    bad: int
+    good: Count
+    bad: Count
     why: Text
 
 
@@ -133,8 +137,8 @@ class ChangeNotice(Contract):
     TYPE: ClassVar[str] = "baton.scoring.notice.v1"
 
     definition: Name
-    version: int
-    parent: int
+    version: Count
+    parent: Count
     moved: list[PointsMoved]
     text: Text
     at: Time

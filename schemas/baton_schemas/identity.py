@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from baton_schemas.contract import Contract, Name, Time
+from baton_schemas.contract import Contract, Count, Name, Time
 
 
 class IdentityLinked(Contract):
@@ -29,5 +29,5 @@ class LedgerPublished(Contract):
     TYPE: ClassVar[str] = "baton.identity.ledger.v1"
 
     source: Name
-    version: int
+    version: Count
     packed: str | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from baton_schemas.accounts import Colleague
-from baton_schemas.contract import Contract, Name, Part, Scalar, Text, Time
+from baton_schemas.contract import Contract, Count, Name, Part, Scalar, Text, Time
 from baton_schemas.crm import AccountStanding
 
 Points = Annotated[float, Field(description="points, rounded to 0.1")]
@@ -17,21 +17,24 @@ class Versions(Part):
     """What judged: the signed definition (name, version, digest) and the scoring model's version."""
 
     definition: Name
-    definition_version: int
+    definition_version: Count
     definition_digest: Name
-    model_version: int
+    model_version: Count
 
 
 class LedgerLine(Part):
-    """One criterion's share of the score. The points of all lines sum to the score."""
+    """One criterion's share of the score. The points of all lines sum to the score. A criterion that is met has a line
+    also when it gives no points just now. `weight` is how often it counts after decay and cap: points = weight x the
+    criterion's points in force; 1 for a trait, and where it is absent."""
 
     criterion: Name
     kind: Name
     label: Text
     points: Points
-    count: int = 0
+    count: Count = 0
     latest_at: Time | None = None
     capped: bool = False
+    weight: float | None = None
 
 
 class LeadScored(Contract):
@@ -66,7 +69,7 @@ class Contact(Part):
     country: Text | None = None
     region: Text | None = None
     industry: Text | None = None
-    employees: int | None = None
+    employees: Count | None = None
 
 
 class Signature(Part):
@@ -91,7 +94,7 @@ class Dossier(Part):
     ledger: list[LedgerLine]
     evidence: list[Text] = Field(default=[], description="which required evidence was met, by what, when")
     engaged: list[Engaged] = []
-    engaged_cut: int = Field(0, description="how many older ones are not shown")
+    engaged_cut: Count = Field(0, description="how many older ones are not shown")
     campaign: Text | None = None
     colleagues: list[Colleague] = []
     notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")
@@ -105,7 +108,7 @@ class LeadQualified(Contract):
 
     lead: Name
     handoff: Name
-    qualification: int
+    qualification: Count
     contact: Contact
     account: Name | None = None
     standing: AccountStanding | None = None
@@ -131,7 +134,7 @@ class LeadWithdrawn(Contract):
 
     lead: Name
     handoff: Name
-    version: int = 0
+    version: Count = 0
     reason: Name
     merged_into: Name | None = None
     rep: Name | None = None

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from baton_schemas.contract import Contract, Name, Part, Text, Time
+from baton_schemas.contract import Contract, Count, Name, Part, Text, Time
 from baton_schemas.leads import LeadQualified
 
 
@@ -16,7 +16,7 @@ class AssignRequest(Contract):
     TYPE: ClassVar[str] = "baton.routing.assign.v1"
 
     handoff: Name
-    version: int
+    version: Count
     lead: Name
     team: Name
     pool: Name
@@ -34,7 +34,7 @@ class ReleaseRequest(Contract):
     TYPE: ClassVar[str] = "baton.routing.release.v1"
 
     handoff: Name
-    version: int
+    version: Count
     lead: Name
     team: Name
     refund: bool
@@ -56,7 +56,7 @@ class RoutingReply(Contract):
     TYPE: ClassVar[str] = "baton.routing.reply.v1"
 
     handoff: Name
-    version: int
+    version: Count
     lead: Name
     team: Name
     pool: Name
@@ -104,7 +104,7 @@ class LeadRouted(Contract):
 
     lead: Name
     handoff: Name
-    version: int
+    version: Count
     change: Literal["assigned", "reassigned", "owner_changed", "passed_on", "merged"]
     rep: Name
     previous_rep: Name | None = None
@@ -124,7 +124,7 @@ class LeadUnrouted(Contract):
 
     lead: Name
     handoff: Name
-    version: int
+    version: Count
     reason: Name
     detail: Text
     waiting: bool
@@ -142,7 +142,7 @@ class SlaEvent(Contract):
 
     lead: Name
     handoff: Name
-    version: int
+    version: Count
     step: Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
     rep: Name | None = None
     tier: Name
