@@ -6,9 +6,6 @@ from typing import Final
 
 HTTP_LISTENING: Final = "http.listening"
 HTTP_NOT_ANNOUNCED: Final = "http.not_announced"
-NOT_READY: Final = "worker.not_ready"
-READY: Final = "worker.ready"
 EXITING: Final = "worker.exiting"
 WATCHDOG_READ_FAILED: Final = "watchdog.read_failed"
 WATCHDOG_NOT_LAG: Final = "watchdog.not_lag"
-SLA_EDGES_REFUSED: Final = "metrics.sla_edges_refused"
