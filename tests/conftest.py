@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ import pytest
 from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.embedded.jars import download_notice
 from services.runtime.embedded.settings import load_embedded
+from tests.orphans import guarded
 
 # What the test broker does faster than a careful one.
 TEST_PROPERTIES: Mapping[str, str] = {
@@ -31,9 +33,17 @@ class BrokerFactory(Protocol):
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where brokers' data go; those still running if pytest is killed end with it."""
+    directory = tmp_path_factory.mktemp("brokers")
+    with guarded(directory):
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def kafka(broker_dir: Path) -> Iterator[Broker]:
     """The session's broker (`.bootstrap` is host:port). All tests share it: never stop it, use `unique` names."""
-    broker = _new(tmp_path_factory.mktemp("kafka"), {}, None)
+    broker = _new(broker_dir / "shared", {}, None)
     try:
         broker.start()
         yield broker
@@ -42,12 +52,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerFactory]:
+def own_broker(broker_dir: Path) -> Iterator[BrokerFactory]:
     """A factory of brokers of the test's own; all are gone when the test ends."""
     with contextlib.ExitStack() as brokers:
 
         def make(*, properties: Mapping[str, str] | None = None, port: int | None = None, start: bool = True) -> Broker:
-            broker = _new(tmp_path_factory.mktemp("own-kafka"), properties or {}, port)
+            data = Path(tempfile.mkdtemp(prefix="own-", dir=broker_dir))
+            broker = _new(data, properties or {}, port)
             brokers.callback(broker.kill)
             if start:
                 broker.start()

@@ -18,6 +18,7 @@ from services.runtime.embedded.ports import HOST, free_port, is_free
 from services.runtime.embedded.probe import ask
 from services.runtime.embedded.properties import server_properties
 from services.runtime.errors import UserError
+from tests.orphans import guarded
 
 KNOWN = BrokerFile(cluster_id="x" * 22, port=21001, controller_port=21002, pid=1)
 
@@ -51,6 +52,20 @@ def test_a_program_with_the_mark_is_found_without_a_pid_file_and_a_dead_one_is_n
         program.kill()
         found.wait()
     assert process.find(tmp_path, program.pid) is None
+
+
+def test_brokers_end_with_a_killed_test_session_and_others_do_not(tmp_path: Path) -> None:
+    left, others = (
+        subprocess.Popen([sys.executable, "-c", "input()", process.mark(data)], stdin=subprocess.PIPE)
+        for data in (tmp_path / "session" / "own", tmp_path / "session-of-another")
+    )
+    with left, others, guarded(tmp_path / "session") as guard:
+        assert guard.stdin is not None
+        guard.stdin.close()  # as the system does for a process that dies
+        guard.wait(30)
+        left.wait(30)
+        assert others.poll() is None
+        others.kill()
 
 
 def test_reset_refuses_a_directory_with_anything_else_in_it(tmp_path: Path) -> None:

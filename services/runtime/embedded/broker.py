@@ -95,6 +95,9 @@ class Broker:
         """
         with self._dir.locked():
             running = self._process()
+            if running is not None and self._dir.read() is None:
+                self.kill()  # its data dir was deleted or damaged under it: no client can be told its port
+                running = None
             if running is None:
                 classpath = fetch_jars(self._settings, self._progress)
                 self._start([str(find_java().executable), "-cp", ":".join(map(str, classpath))])
