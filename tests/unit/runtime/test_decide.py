@@ -105,6 +105,13 @@ def test_a_bug_keeps_the_good_prefix() -> None:
     assert len(decision.outgoing) == 3
 
 
+@pytest.mark.parametrize("place", range(9))
+def test_the_good_prefix_of_a_bug_is_all_that_came_before_it(place: int) -> None:
+    values = [b"bug" if index == place else b"" for index in range(9)]
+    decision = decide_batch(Scripted({b"bug": fail(KeyError())}), batch(*values), {}, CONTEXT, LIMITS)
+    assert (decision.consumed, len(decision.outgoing)) == (place, place)
+
+
 def test_a_bug_at_the_first_record_decides_nothing() -> None:
     decision = decide_batch(Scripted({b"bug": fail(KeyError())}), batch(b"bug", b""), {}, CONTEXT, LIMITS)
     assert (decision.consumed, decision.outgoing, decision.effects) == (0, (), Effects())
