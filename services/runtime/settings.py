@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     lane_queue: Annotated[int, Field(ge=1)] = Field(4, description="fetched chunks that wait in one lane")
     max_hold_ms: Milliseconds = Field(60_000, description="longest a due timer waits for its partition to be read up")
     journal_compaction_lag_ms: Annotated[int, Field(ge=0)] = 3_600_000
+    journal_batch_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 900_000
     watchdog_ms: Milliseconds = Field(120_000, description="no progress for so long while there is lag: exit")
 
     # operating

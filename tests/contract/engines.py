@@ -11,7 +11,7 @@ import pytest
 from services.runtime.clock import ManualClock
 from services.runtime.memory import MemoryEngine, Stopped
 from services.runtime.record import Headers, Record
-from tests.contract import toy
+from tests.contract import kafka_engines, toy
 
 
 class EngineUnderTest(Protocol):
@@ -132,5 +132,6 @@ Build = Callable[[pytest.FixtureRequest, Options], EngineUnderTest]
 
 BUILDS: dict[str, tuple[Build, tuple[Any, ...]]] = {
     "memory": (lambda _, options: Memory(options), ()),
+    "aiokafka": (kafka_engines.build("aiokafka"), (pytest.mark.kafka,)),
 }
 """By name: how to build the engine, and the pytest marks of its tests."""

@@ -1,0 +1,113 @@
+"""From the consumer to the lanes: fetch, stamp with the generation, hand over; and offsets back to the group.
+
+Both engines use it, over a consumer that Faust made or over a plain one. It runs on the loop of the lanes: a second
+thread would only take turns with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from services.runtime.kafka import faults
+
+_FULL_POLL_MS = 10
+_IDLE_POLL_MS = 500
+_CLOSED_POLL_S = 0.02
+COMMIT_EVERY_S = 1.0
+
+
+class Sink(Protocol):
+    """Who takes the records: the lanes."""
+
+    def wanted(self) -> list[TopicPartition]:
+        """Partitions whose lanes are restored and have room."""
+        ...
+
+    def all_open(self) -> bool:
+        """Whether every assigned partition is among them."""
+        ...
+
+    def deliver(self, generation: int, fetched: Mapping[TopicPartition, Any]) -> None: ...
+
+
+class Intake:
+    """The feed of all lanes of one group membership. `consumer` is started, or is going to be before `pump`."""
+
+    def __init__(self, consumer: Callable[[], Any], sink: Sink) -> None:
+        self._get = consumer
+        self._sink = sink
+        self._done: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._committing = asyncio.Lock()
+
+    def generation(self) -> int:
+        """The generation this member is in; -1 between two. Aiokafka has no public way to ask."""
+        found: int = self._get()._coordinator.generation
+        return found
+
+    def assigned(self, partitions: list[TopicPartition]) -> None:
+        """A new assignment: nothing is delivered before its lane says from where."""
+        self._done.clear()
+        self._committed.clear()
+        self._get().pause(*partitions)
+        # what waits for a slow lane must not hold up fetches for the others
+        self._get()._fetcher._prefetch_backoff = 0.0
+
+    async def pump(self, stopped: Callable[[], bool]) -> None:
+        """Fetches and delivers until `stopped`."""
+        while not stopped():
+            wanted = self._sink.wanted()
+            if not wanted:
+                await asyncio.sleep(_CLOSED_POLL_S)
+                continue
+            generation, fetched = await self.fetch(wanted, _IDLE_POLL_MS if self._sink.all_open() else _FULL_POLL_MS)
+            if fetched:
+                self._sink.deliver(generation, fetched)
+                await asyncio.sleep(0)
+
+    async def fetch(self, wanted: list[TopicPartition], timeout_ms: int) -> tuple[int, Mapping[TopicPartition, Any]]:
+        """Records and the generation they belong to: asked for afterwards, since a fetch may outlast a rebalance."""
+        fetched = await self._get().getmany(*wanted, timeout_ms=timeout_ms)
+        return self.generation(), fetched
+
+    def begin(self, positions: Mapping[TopicPartition, int]) -> None:
+        consumer = self._get()
+        try:
+            for tp, position in positions.items():
+                consumer.seek(tp, position)
+            consumer.resume(*positions)
+        except IllegalStateError:
+            return  # revoked meanwhile: the lane is about to hear of it
+
+    def position(self, tp: TopicPartition) -> int:
+        subscription = self._get()._subscription.subscription
+        state = subscription.assignment.state_value(tp) if subscription and subscription.assignment else None
+        return state.position if state is not None and state.has_valid_position else -1
+
+    def done(self, tp: TopicPartition, offset: int) -> None:
+        self._done[tp] = offset
+
+    async def commit(self) -> bool:
+        """Commits what lanes are done with. A failure is no loss, the journals know better: it is tried again."""
+        async with self._committing:
+            offsets = {tp: offset for tp, offset in self._done.items() if self._committed.get(tp) != offset}
+            if not offsets:
+                return False
+            faults.point("before_offset_commit")
+            try:
+                await self._get().commit(offsets)
+            except (CommitFailedError, IllegalStateError, KafkaError):
+                return False
+            self._committed.update(offsets)
+            return True
+
+    async def commit_regularly(self) -> None:
+        """Commits every second, until cancelled."""
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            await self.commit()

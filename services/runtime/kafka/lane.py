@@ -1,0 +1,373 @@
+"""One lane: everything of one partition of one processor, in order, by one task (L5).
+
+Restore, then for ever: take what waits, decide, commit; or, when a timer is due and the partition has been read up to
+it, let it fire. Batches that wait while a group is being written become one group together, so a busy key is written
+once and acknowledgements are shared; when little arrives, a group is one small batch and waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+from aiokafka import TopicPartition
+
+from services.runtime.clock import Clock
+from services.runtime.decide import Decision, Limits, decide_batch, decide_timer
+from services.runtime.effects import Effects, Observation
+from services.runtime.errors import BatonError, Transient, UserError
+from services.runtime.kafka import faults
+from services.runtime.kafka.commit_step import CommitStep
+from services.runtime.kafka.globals_reader import GlobalsReader
+from services.runtime.kafka.group import Group, Outgoing
+from services.runtime.kafka.inbox import Inbox
+from services.runtime.kafka.reader import EARLIEST, LATEST, LogReader
+from services.runtime.kafka.restore import Restored
+from services.runtime.partitioner import partition_of
+from services.runtime.processor import Context, Processor
+from services.runtime.record import Batch, Record
+from services.runtime.timers import Timer, Timers
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 0.01
+_TIMERS_PER_GROUP = 500
+_FIRST_RETRY_S = 0.02
+
+
+class ProcessorFailed(BatonError):
+    """A processor failed on one record or timer; all that came before it is committed."""
+
+
+class Feed(Protocol):
+    """What a lane asks of the consumer."""
+
+    def begin(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Reads these partitions from these offsets on, whatever was read or committed before."""
+        ...
+
+    def position(self, tp: TopicPartition) -> int:
+        """The next offset that the consumer will deliver; holes at the end of a log are behind it."""
+        ...
+
+    def done(self, tp: TopicPartition, offset: int) -> None:
+        """Everything below `offset` is journalled and told: it may be committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """How much goes into one batch and one group, and how long a lane has patience."""
+
+    batch: int
+    batch_bytes: int
+    group_batches: int = 8
+    group_s: float = 0.02
+    queue: int = 4
+    hold_s: float = 60.0
+    patience_s: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them."""
+
+    clock: Clock
+    reader: LogReader
+    globals: GlobalsReader
+    limits: LaneLimits
+    sizes: Limits
+    name: Callable[[str], str]
+    partitions: Callable[[str], int]
+    observe: Callable[[Sequence[Observation]], None]
+
+
+@dataclass(slots=True)
+class _Hold:
+    """Timers due up to `instant` wait until every input is read to its end as it was seen then."""
+
+    instant: int
+    ends: dict[str, int]
+    deadline: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a lane has done, for progress and health."""
+
+    restored: bool = False
+    records: int = 0
+    timers: int = 0
+    groups: int = 0
+    last_progress: float = 0.0
+    restore_s: float = 0.0
+    positions: dict[str, int] = field(default_factory=dict)
+
+
+class Lane:
+    """`open`, then `work` until `close`. Fenced, Transient, UserError or ProcessorFailed out of them end the worker."""
+
+    def __init__(
+        self, processor: Processor, partition: int, generation: int, step: CommitStep, feed: Feed, around: Surroundings
+    ) -> None:
+        self.processor = processor
+        self.partition = partition
+        self.generation = generation
+        self.tally = Tally()
+        self.state: dict[bytes, bytes] = {}
+        self.timers = Timers()
+        self.inputs = {topic: TopicPartition(around.name(topic), partition) for topic in processor.inputs}
+        self._labels = {tp.topic: topic for topic, tp in self.inputs.items()}
+        self._inbox = Inbox(processor.inputs, around.limits.queue)
+        self._step = step
+        self._feed = feed
+        self._around = around
+        self.idle = False
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._read_to = 0
+        self._hold: _Hold | None = None
+
+    def close(self) -> None:
+        """Lets the lane end after the group it is at; what waits is dropped, the next owner reads it again."""
+        self._closing = True
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Makes an idle lane look again (the clock may have moved)."""
+        self._wake.set()
+
+    def has_room(self, topic: str) -> bool:
+        """Whether the lane takes more of an input now."""
+        return self.tally.restored and not self._closing and self._inbox.has_room(topic)
+
+    def offer(self, topic: str, records: Sequence[Record]) -> None:
+        """Takes a chunk of this lane's generation, or asks for it again when something is missing before it."""
+        if self._closing or not self.tally.restored:
+            return
+        verdict = self._inbox.offer(topic, records)
+        if verdict == "refused":
+            expected = self._inbox.expected(topic)
+            log.warning("chunk refused", topic=topic, partition=self.partition, expected=expected)
+            self._inbox.expect({topic: expected})
+            self._feed.begin({self.inputs[topic]: expected})
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Works until closed; `open` comes first."""
+        while not self._closing:
+            worked = bool(self._inbox)
+            if worked:
+                await self._take()
+            if self._hold is not None or self.is_due():
+                worked = await self._ring() or worked
+            if not worked:
+                await self._sleep()
+
+    async def open(self) -> None:
+        """Restores and positions the inputs; what was told last is told again."""
+        started = _now()
+        restored = await self._step.open()
+        self.state, self._read_to = restored.state, restored.read_to
+        for (key, name), due in restored.timers.items():
+            self.timers.set(key, name, due)
+        if restored.outbox_lost:
+            log.error("outbox incomplete", processor=self.processor.name, lost=restored.outbox_lost)
+        await self._around.globals.at_least(restored.globals)
+        self.tally.positions = await self._start(restored)
+        self.tally.restore_s, self.tally.last_progress = _now() - started, _now()
+        if self._closing:
+            return
+        self._inbox.expect(self.tally.positions)
+        self.tally.restored = True
+        self._feed.begin({self.inputs[topic]: position for topic, position in self.tally.positions.items()})
+        self._around.observe(
+            [
+                Observation("baton_restore_seconds", self.tally.restore_s),
+                Observation("baton_restored_keys_total", len(self.state)),
+            ]
+        )
+
+    async def _start(self, restored: Restored) -> dict[str, int]:
+        """The journal's positions are the truth; without one an input is read from its beginning."""
+        partitions = list(self.inputs.values())
+        begins = await self._around.reader.offsets(partitions, EARLIEST)
+        ends = await self._around.reader.offsets(partitions, LATEST)
+        positions = {}
+        for topic, tp in self.inputs.items():
+            position = restored.positions.get(topic, begins[tp])
+            if position > ends[tp]:
+                raise UserError(
+                    f"{tp.topic}/{tp.partition}: ends at {ends[tp]}, but the journal has read it to {position}",
+                    fix="the topic was made anew: use a new topic prefix, or delete the journal with it",
+                )
+            if position < begins[tp]:
+                lost = begins[tp] - position
+                log.error("input lost to retention", topic=topic, partition=self.partition, records=lost)
+            positions[topic] = max(position, begins[tp])
+        return positions
+
+    async def _take(self) -> None:
+        """Decides on what waits, within the bounds of a group, and commits it."""
+        limits, group, effects = self._around.limits, self._new_group(), Effects()
+        failure: Exception | None = None
+        count, until = 0, _now() + limits.group_s
+        for _ in range(limits.group_batches):
+            for topic, records in self._inbox.take(limits.batch, limits.batch_bytes):
+                decision = await self._decide_batch(topic, records)
+                self._absorb(decision, group, effects)
+                count += decision.consumed
+                if decision.consumed:
+                    group.positions[topic] = records[decision.consumed - 1].offset + 1
+                    effects.observations.append(Observation("baton_records_total", decision.consumed, (topic,)))
+                if decision.failure is not None:
+                    where = f"{topic}/{self.partition}/{records[decision.consumed].offset}"
+                    failure = self._failed(decision, where)
+                    break
+            if failure is not None or self._closing or not self._inbox or _now() > until:
+                break
+            await asyncio.sleep(0)
+        if count:
+            await self._commit(group, effects)
+            self.tally.records += count
+        if failure is not None:
+            raise failure
+
+    async def _decide_batch(self, topic: str, records: Sequence[Record]) -> Decision:
+        faults.point("in_batch", str(self.partition))
+        context, batch = self._context(), Batch(topic, self.partition, records)
+        return await self._patiently(
+            lambda: decide_batch(self.processor, batch, self.state, context, self._around.sizes)
+        )
+
+    async def _ring(self) -> bool:
+        """Lets due timers fire if the inputs are read up; True when something was committed."""
+        if self._hold is None:
+            if not self.is_due():
+                return False
+            instant = self._around.clock.now()
+            ends = await self._around.reader.offsets(list(self.inputs.values()), LATEST)
+            seen = {topic: ends[tp] for topic, tp in self.inputs.items()}
+            self._hold = _Hold(instant, seen, _now() + self._around.limits.hold_s)
+        if not self._is_read_up(self._hold) and _now() < self._hold.deadline:
+            return False
+        self._read_to = self._hold.instant
+        group, effects, fired = self._new_group(), Effects(), 0
+        failure: Exception | None = None
+        while fired < _TIMERS_PER_GROUP and (timer := self.timers.first_due(self._hold.instant)) is not None:
+            decision = await self._decide_timer(timer)
+            if decision.failure is not None:
+                failure = self._failed(decision, f"timer {timer.name} in partition {self.partition}")
+                break
+            self._absorb(decision, group, effects)
+            fired += 1
+        if fired < _TIMERS_PER_GROUP:
+            self._hold = None
+        faults.point("in_timer", str(self.partition))
+        if fired:
+            await self._commit(group, effects)
+            self.tally.timers += fired
+        if failure is not None:
+            raise failure
+        return bool(fired)
+
+    async def _decide_timer(self, timer: Timer) -> Decision:
+        context = self._context()
+        return await self._patiently(
+            lambda: decide_timer(self.processor, timer, self.state, context, self._around.sizes)
+        )
+
+    def _is_read_up(self, hold: _Hold) -> bool:
+        positions = self.tally.positions
+        return all(
+            positions[topic] >= end or (self._inbox.is_empty(topic) and self._feed.position(self.inputs[topic]) >= end)
+            for topic, end in hold.ends.items()
+        )
+
+    async def _commit(self, group: Group, effects: Effects) -> None:
+        await self._step.commit(group, self.state, self.timers.due_of)
+        self.tally.positions = group.positions
+        self.tally.groups += 1
+        self.tally.last_progress = _now()
+        for topic, position in group.positions.items():
+            self._feed.done(self.inputs[topic], position)
+        for letter in effects.dead_letters:
+            topic = self._labels.get(letter.record.topic, letter.record.topic)
+            effects.observations.append(Observation("baton_dead_letters_total", 1.0, (topic, letter.code)))
+        self._around.observe(effects.observations)
+
+    def _absorb(self, decision: Decision, group: Group, effects: Effects) -> None:
+        """Applies a decision to the lane's state, and adds it to the group: later ones of the group build on it."""
+        found = decision.effects
+        state = self.state
+        for key, value in found.states.items():
+            if value is None:
+                state.pop(key, None)
+            else:
+                state[key] = value
+        self.timers.apply(found.timers)
+        group.states.update(found.states)
+        group.timers.update(found.timers)
+        partitions = self._around.partitions
+        for topic, key, content, headers in decision.outgoing:
+            group.outbox.append(Outgoing(topic, partition_of(key, partitions(topic)), key, content, headers))
+        effects.observations.extend(found.observations)
+        effects.dead_letters.extend(found.dead_letters)
+
+    async def _patiently(self, decide: Callable[[], Decision]) -> Decision:
+        """Calls again while a Transient passes, for half a session at most; then the worker ends."""
+        deadline, pause = _now() + self._around.limits.patience_s, _FIRST_RETRY_S
+        while True:
+            try:
+                return decide()
+            except Transient:
+                if _now() + pause > deadline:
+                    raise
+                self._around.observe([Observation("baton_retries_total", 1.0, ("decide",))])
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 1.0)
+
+    def _failed(self, decision: Decision, where: str) -> ProcessorFailed:
+        cause = decision.failure
+        failure = ProcessorFailed(f"{self.processor.name}: {where}: {type(cause).__name__}: {cause}")
+        failure.__cause__ = cause
+        return failure
+
+    def _new_group(self) -> Group:
+        offsets = dict(self._around.globals.snapshot.offsets)
+        return Group(positions=dict(self.tally.positions), globals=offsets, read_to=self._read_to)
+
+    def _context(self) -> Context:
+        around = self._around
+        partitions = around.partitions(self.processor.inputs[0])
+        return Context(self.partition, partitions, around.globals.snapshot, around.clock.scale, self._read_to)
+
+    def is_due(self) -> bool:
+        """Whether a timer is due."""
+        due = self.timers.next_due()
+        return due is not None and due <= self._around.clock.now()
+
+    async def _sleep(self) -> None:
+        """Until something comes in or the next timer is due."""
+        self._wake.clear()
+        if self._inbox or self._closing:
+            return
+        self.idle = self._hold is None
+        timeout: float | None = None
+        if self._hold is not None:
+            timeout = _POLL_S
+        elif (due := self.timers.next_due()) is not None:
+            clock = self._around.clock
+            timeout = max(0.0, (clock.scale.wall(due) - clock.wall()) / 1000) + 0.001
+        handle = None if timeout is None else asyncio.get_running_loop().call_later(timeout, self._wake.set)
+        await self._wake.wait()
+        self.idle = False
+        if handle is not None:
+            handle.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

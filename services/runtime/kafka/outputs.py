@@ -1,0 +1,57 @@
+"""Sends output records: all of a group at once, a few RecordBatches per partition, each acknowledged in full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from services.runtime.errors import Transient
+from services.runtime.kafka.group import Outgoing
+
+
+class Outputs:
+    """`name` turns a catalogue topic into the broker's; order is kept per partition, so per key."""
+
+    def __init__(self, producer: Any, name: Callable[[str], str], patience_s: float) -> None:
+        self._producer = producer
+        self._name = name
+        self._patience_s = patience_s
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Returns when the log has every record. Raises Transient when it does not answer in time."""
+        if not records:
+            return
+        try:
+            async with asyncio.timeout(self._patience_s):
+                pending = [
+                    await self._producer.send_batch(batch, self._name(topic), partition=partition)
+                    for topic, partition, batch in self._batches(records)
+                ]
+                await asyncio.gather(*pending)
+        except TimeoutError as error:
+            raise Transient("outputs were not acknowledged in time") from error
+        except KafkaError as error:
+            raise Transient(f"outputs were refused: {error}") from error
+
+    def _batches(self, records: Sequence[Outgoing]) -> list[tuple[str, int, Any]]:
+        """In an order that interleaves partitions: a partition's second batch has to wait for its first."""
+        last: dict[tuple[str, int], tuple[int, Any]] = {}
+        rounds: list[list[tuple[str, int, Any]]] = []
+        for topic, partition, key, value, headers in records:
+            number, batch = last.get((topic, partition), (-1, None))
+            arguments = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
+            if batch is None or batch.append(**arguments) is None:
+                batch = self._producer.create_batch()
+                batch.append(**arguments)
+                number += 1
+                last[topic, partition] = (number, batch)
+                if number == len(rounds):
+                    rounds.append([])
+                rounds[number].append((topic, partition, batch))
+        batches = [batch for same_round in rounds for batch in same_round]
+        for _, _, batch in batches:
+            batch.close()
+        return batches

@@ -1,0 +1,96 @@
+"""Runs one worker process: settings, logs, engine, signals, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from baton_schemas.catalogue import TOPICS, Topic
+from services.runtime.clock import Clock
+from services.runtime.effects import Observation
+from services.runtime.exit_codes import ExitCode, exit_code
+from services.runtime.kafka.aiokafka_engine import AiokafkaMember
+from services.runtime.kafka.core import Core
+from services.runtime.kafka.faust_engine import FaustMember
+from services.runtime.processor import Processor
+from services.runtime.settings import Settings
+
+Beside = Callable[[Core], AbstractAsyncContextManager[object]]
+
+
+async def start_engine(
+    service: str,
+    processors: Sequence[Processor],
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    observe: Callable[[Sequence[Observation]], None] = lambda _: None,
+    topics: Mapping[str, Topic] = TOPICS,
+) -> Core:
+    """A started engine of the kind that `settings.engine` names. Whoever starts it stops it."""
+    core = Core(service, processors, settings, clock=clock, observe=observe, topics=topics)
+    member = FaustMember if settings.engine == "faust" else AiokafkaMember
+    try:
+        await core.start(member)
+    except BaseException:
+        await core.stop()
+        raise
+    return core
+
+
+def run(
+    service: str,
+    processors: Sequence[Processor],
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    observe: Callable[[Sequence[Observation]], None] = lambda _: None,
+    topics: Mapping[str, Topic] = TOPICS,
+    beside: Beside | None = None,
+) -> ExitCode:
+    """Works until SIGTERM or SIGINT (drain, commit, OK) or until something ends it; returns the exit code.
+
+    `beside` is what runs next to the engine (health, watchdog): a context manager around the worker's life. The last
+    line on stderr says why the worker ended, when it did not end in good order.
+    """
+    error: BaseException | None
+    try:
+        error = asyncio.run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
+    except Exception as problem:  # noqa: BLE001  the one place where a worker's end becomes an exit code
+        error = problem
+    code = exit_code(error)
+    if error is not None:
+        sys.stderr.write(f"baton {service}: exit {code.value} ({code.name}): {type(error).__name__}: {error}\n")
+    return code
+
+
+async def _work(
+    service: str,
+    processors: Sequence[Processor],
+    settings: Settings,
+    clock: Clock | None,
+    observe: Callable[[Sequence[Observation]], None],
+    topics: Mapping[str, Topic],
+    beside: Beside,
+) -> BaseException | None:
+    loop = asyncio.get_running_loop()
+    core = await start_engine(service, processors, settings, clock=clock, observe=observe, topics=topics)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, core.ask_to_stop)
+    try:
+        async with beside(core):
+            await core.stopped.wait()
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(settings.session_timeout_ms / 1000):
+                await core.stop()
+    return core.error
+
+
+@asynccontextmanager
+async def _nothing(_: Core) -> AsyncIterator[None]:
+    yield
