@@ -18,6 +18,17 @@ from services.runtime.errors import UserError
 
 # name on the command line: (module with `app`, what --help says of it)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("services.cli.demo", "The whole loop on this machine, with simulated people and reps, in two minutes."),
+    "up": ("services.cli.up", "Kafka and the three services on this machine, until Ctrl-C."),
+    "worker": ("services.cli.worker", "One service in this process: scorer, router or feedback."),
+    "topics": ("services.cli.topics", "Topics: apply, check."),
+    "apply": ("services.cli.apply", "Make a folder of documents the active configuration."),
+    "sign": ("services.cli.sign", "Sign a lead definition for marketing or sales."),
+    "publish": ("services.cli.publish", "Publish a file of events: CloudEvents, Segment calls, CSV."),
+    "tail": ("services.cli.tail", "Follow a topic."),
+    "explain": ("services.cli.explain", "The life of a lead or a handoff, with every reason."),
+    "dead-letters": ("services.cli.dead_letters", "Records that could not be used: list, show, replay."),
+    "skip": ("services.cli.skip", "Get past a record on which a worker stops, on the record."),
     "kafka": ("services.cli.kafka", "The embedded Kafka: start, stop, status, reset."),
 }
 

@@ -17,8 +17,8 @@ from services.cli.publishing.draft import Draft, Refused, checked
 from services.cli.publishing.mapping import OutcomeColumn, Step
 
 
-def outcome_drafts(column: OutcomeColumn, row: Row, routed: LeadRouted, uri: str, at: int) -> list[Draft]:
-    """The outcomes that the row reports of `routed`, in their order, at `at` (ms) and the milliseconds after it.
+def outcome_drafts(column: OutcomeColumn, row: Row, routed: LeadRouted, uri: str) -> list[Draft]:
+    """The outcomes that the row reports of `routed`, in their order, a millisecond apart from when the rep got it.
 
     Raises Refused when the column's text is not in the mapping. An empty cell says: nothing yet.
     """
@@ -38,10 +38,10 @@ def outcome_drafts(column: OutcomeColumn, row: Row, routed: LeadRouted, uri: str
             "rep": routed.rep,
             "reason": reason,
             "channel": column.channel,
-            "at": at + number,
+            "at": routed.at + number,
         }
         data = checked(OutcomeReported, fields)
-        drafts.append(Draft(data, f"{routed.handoff}-{number}-{kind}", uri, at + number))
+        drafts.append(Draft(data, f"{routed.handoff}-{number}-{kind}", uri, routed.at + number))
     return drafts
 
 

@@ -1,0 +1,97 @@
+"""A folder of YAML documents as one set: which file is of which kind, and whether they hold together.
+
+A file's kind is its name up to the first dash: `teams.yaml`, `definition-b2b.yaml`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from baton_schemas.configuration import ConfigKind
+from baton_schemas.documents.reasons import Reasons
+from services.feedback.reasons import Catalogue
+from services.router import checks
+from services.runtime.documents import parse
+from services.runtime.errors import UserError
+from services.scorer import definition as definitions
+
+KINDS: tuple[ConfigKind, ...] = get_args(ConfigKind)
+Documents = dict[tuple[ConfigKind, str], str]
+
+
+def read_folder(folder: Path) -> Documents:
+    """The documents in `folder` by kind and file name. Raises UserError with every file that is none."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such directory", fix="name the folder with your YAML files, such as config/")
+    documents: Documents = {}
+    problems = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):
+        kind = _kind(path.stem)
+        if kind is None:
+            near = difflib.get_close_matches(path.stem.partition("-")[0], KINDS, n=1)
+            hint = f"did you mean {near[0]}{path.suffix}?" if near else f"name it {', '.join(KINDS)} (-name).yaml"
+            problems.append(f"{path}: no kind of document, {hint}")
+            continue
+        try:
+            documents[kind, path.stem] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+    if not documents and not problems:
+        problems.append(f"{folder}: no YAML documents")
+    if problems:
+        raise UserError("\n".join(problems))
+    return documents
+
+
+def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> None:
+    """Raises UserError with every problem, one a line: `file:line: field: what is wrong`."""
+    problems: list[str] = []
+    for (kind, name), text in sorted(documents.items()):
+        if kind == "definition":
+            problems += _attempt(partial(_signed, text, f"{folder}/{name}.yaml"))
+    for kind in ("definition", "reasons"):
+        if not any(each == kind for each, _ in documents):
+            problems.append(f"{folder}: {kind}: none - a set needs one, in a file named {kind}.yaml")
+    problems += _attempt(partial(_reasons, documents, folder))
+    problems += [f"{folder}/{line}" for line in checks.check(documents)]
+    if not problems:
+        names = [definitions.read(text, name).name for (kind, name), text in documents.items() if kind == "definition"]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        problems += [f"{folder}: definition {name!r}: given twice" for name in twice]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _signed(text: str, where: str) -> None:
+    definition = definitions.read(text, where)
+    try:
+        definitions.check_signed(definition)
+    except UserError as error:
+        raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
+
+
+def _reasons(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> None:
+    parsed: list[Reasons] = [
+        parse(Reasons, text, f"{folder}/{name}.yaml") for (kind, name), text in documents.items() if kind == "reasons"
+    ]
+    try:
+        Catalogue(parsed)
+    except ValueError as error:
+        raise UserError(f"{folder}/{error}") from None
+
+
+def _attempt(check: Callable[[], None]) -> list[str]:
+    try:
+        check()
+    except UserError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _kind(stem: str) -> ConfigKind | None:
+    first = stem.partition("-")[0]
+    return next((kind for kind in KINDS if kind == first), None)

@@ -1,0 +1,125 @@
+"""Where this machine's Baton lives: which cluster, secret and clock; so commands find what `up` or `demo` left.
+
+`BATON_KAFKA` names a cluster: then the environment says everything. Without it there is the embedded broker, and what
+`up` and `demo` remember in the data dir (`current.json`): partitions, clock, and the file with the generated secret.
+A command that finds that broker stopped starts it, does its work, and stops it again; it says so.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import typer
+
+from services.runtime.embedded.broker import Broker, BrokerOptions
+from services.runtime.embedded.jars import download_notice
+from services.runtime.embedded.settings import EmbeddedSettings
+from services.runtime.errors import UserError
+from services.runtime.settings import Settings, load
+
+EMBEDDED_PARTITIONS = 8
+CURRENT = "current.json"
+SECRET = "person-key-secret"  # noqa: S105 - a file's name
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a system on the embedded broker consists of. Paths are relative to the data dir."""
+
+    kafka: str = "kafka"
+    secret: str = SECRET
+    partitions: int = EMBEDDED_PARTITIONS
+    clock_rate: float = 1.0
+    clock_anchor: int = 0
+
+
+def remembered(data_dir: Path) -> Remembered:
+    """What is remembered in a data dir, or the defaults. Raises UserError when the file can't be read."""
+    path = data_dir / CURRENT
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Remembered)
+    except FileNotFoundError:
+        return Remembered()
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(f"{path}: {error}", fix="remove the file, or run `baton up`") from error
+
+
+def remember(data_dir: Path, what: Remembered) -> None:
+    """Writes it down, whole or not at all."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    fresh = data_dir / (CURRENT + ".new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(what)))
+    fresh.replace(data_dir / CURRENT)
+
+
+def make_secret(path: Path) -> None:
+    """Generates the person-key secret, unless there is one; only the owner may read it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def embedded_settings(given: Settings, what: Remembered, bootstrap: str) -> Settings:
+    """The settings of a system on the embedded broker; what the environment says wins."""
+    own: dict[str, object] = {
+        "kafka": bootstrap,
+        "partitions": what.partitions,
+        "clock_rate": what.clock_rate,
+        "clock_anchor": what.clock_anchor,
+    }
+    if not given.person_key_secret.get_secret_value() and given.person_key_secret_file is None:
+        secret = given.data_dir / what.secret
+        if secret.exists():
+            own["person_key_secret_file"] = secret.resolve()
+    return load(**{name: value for name, value in own.items() if name not in given.model_fields_set or name == "kafka"})
+
+
+@contextmanager
+def cluster(*, start: bool = True) -> Iterator[Settings]:
+    """Settings with a cluster that answers. Raises UserError when there is none, and nothing to start one from."""
+    given = load()
+    if given.kafka:
+        yield given
+        return
+    what = remembered(given.data_dir)
+    broker = Broker(given.data_dir / what.kafka, options=BrokerOptions(partitions=what.partitions))
+    found = broker.status()
+    if found.state == "running" and found.bootstrap:
+        yield embedded_settings(given, what, found.bootstrap)
+        return
+    if not start or not (broker.data / "kafka").exists():
+        raise UserError(
+            "no Kafka: BATON_KAFKA is not set and no embedded one has run here", fix="baton up, or make demo"
+        )
+    typer.echo(f"starting the embedded Kafka on {given.data_dir / what.kafka} for this command", err=True)
+    bootstrap = start_broker(broker)
+    try:
+        yield embedded_settings(given, what, bootstrap)
+    finally:
+        broker.stop()
+
+
+def start_broker(broker: Broker) -> str:
+    """Starts it and gives host:port; says first what has to be downloaded, and how much."""
+    if notice := download_notice(EmbeddedSettings()):
+        typer.echo(f"downloading {notice}", err=True)
+    return broker.start().bootstrap or broker.bootstrap
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment for a child process that is to work with `settings`."""
+    own = {
+        "BATON_KAFKA": settings.kafka,
+        "BATON_PARTITIONS": str(settings.partitions),
+        "BATON_CLOCK_RATE": str(settings.clock_rate),
+        "BATON_CLOCK_ANCHOR": str(settings.clock_anchor),
+    }
+    if settings.person_key_secret_file is not None:
+        own["BATON_PERSON_KEY_SECRET_FILE"] = str(settings.person_key_secret_file)
+    return {**os.environ, **own}

@@ -1,0 +1,55 @@
+"""How commands speak: Rich on a terminal, plain lines elsewhere, JSON for scripts; all in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from services.runtime.errors import Transient, UserError
+
+T = TypeVar("T")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def out() -> Console:
+    """Standard output. Lines are never wrapped where nobody looks."""
+    console = Console(highlight=False)
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
+def say_json(value: Any) -> None:
+    """One JSON object on one line."""
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def progress() -> Progress:
+    """A bar on standard error, on a terminal only."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's asynchronous part; what a library could not do for the network's sake becomes one line."""
+    try:
+        return asyncio.run(work)
+    except Transient as error:
+        raise UserError(str(error), fix="check BATON_KAFKA, and that the cluster is up") from error
+    except (ConnectionError, TimeoutError) as error:
+        raise UserError(f"Kafka does not answer: {error or type(error).__name__}", fix="check BATON_KAFKA") from error
