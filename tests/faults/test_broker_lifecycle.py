@@ -115,9 +115,12 @@ def test_frozen_is_told_from_running_and_can_be_stopped(own_broker: BrokerFactor
     pid = broker.status().pid
     assert broker.stop().state == "stopped"
     assert not psutil.pid_exists(pid or 0)
-    assert kafka.status().state == "running"
+    with pytest.raises(UserError, match="did not start"):
+        impatient.start()
+    assert broker.status().pid is None, "what did not come up in time is not left running"
     with pytest.raises(UserError, match="no embedded Kafka runs"):
         broker.freeze()
+    assert kafka.status().state == "running"
 
 
 def test_a_starter_that_is_killed_leaves_a_broker_that_the_next_start_finds(own_broker: BrokerFactory) -> None:

@@ -177,16 +177,17 @@ class Broker:
         known = BrokerFile(cluster_id=_new_cluster_id(), port=port, controller_port=free_port(avoid=frozenset({port})))
         self._configure(known)
         command = [*self._jvm(java), "kafka.tools.StorageTool", "format", "--cluster-id", known.cluster_id]
-        with self._dir.console.open("w") as console:
-            done = subprocess.run(
-                [*command, "--config", str(self._dir.server_properties)],
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=self._options.start_timeout_s,
-            )
-        if done.returncode != 0:
-            raise self._did_not_start()
+        try:
+            with self._dir.console.open("w") as console:
+                subprocess.run(
+                    [*command, "--config", str(self._dir.server_properties)],
+                    stdout=console,
+                    stderr=subprocess.STDOUT,
+                    check=True,
+                    timeout=self._options.start_timeout_s,
+                )
+        except subprocess.SubprocessError as error:
+            raise self._did_not_start() from error
         self._dir.write(known)
         return known
 
