@@ -1,4 +1,4 @@
-"""What feedback keeps of a handoff: what it was judged by, when it came, what was told of it, and who waits for it."""
+"""What feedback keeps of a handoff: what it was judged by, what sales said, what was told. No personal data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from baton_schemas.leads import LeadQualified, Versions
 from services.feedback.labels import Told
 from services.feedback.lifecycle import Life
 from services.feedback.packing import unpacker
-from services.feedback.recycle import Recycling
 
-HOUR_MS = 3_600_000
-WAIT_MS = HOUR_MS
-"""How long an answer waits for what it refers to: the topics it comes from and goes by are not in one order."""
-FORGET_MS = 400 * 24 * HOUR_MS
+FORGET_MS = 400 * 86_400_000
 """How long a handoff is kept after the last thing that happened to it: longer than the longest sales cycle."""
-MOST_WAITING = 64
-MOST_WAITING_BYTES = 300 * 1024
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +37,15 @@ class Judged(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Recycling(msgspec.Struct, frozen=True, array_like=True):
+    """A recycling that is in force: the answer that caused it (`ref`), its reason, and until when the lead rests."""
+
+    ref: bytes
+    reason: str
+    not_before: int
+    nurture: str | None = None
+
+
 class Handoff(msgspec.Struct, frozen=True, array_like=True):
     """One handoff, as far as feedback cares."""
 
@@ -54,39 +57,7 @@ class Handoff(msgspec.Struct, frozen=True, array_like=True):
     withdrawn: bool = False
 
 
-class Waiting(msgspec.Struct, frozen=True, array_like=True):
-    """An answer that can't be applied yet, whole, so that it can become a dead letter with its original bytes."""
-
-    ref: bytes
-    offset: int
-    timestamp: int
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes | None], ...]
-    code: str
-    field: str
-    fix: str
-    due: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the original."""
-        return len(self.key) + len(self.value) + sum(len(name) + len(text or b"") for name, text in self.headers)
-
-
-class Queue(msgspec.Struct, frozen=True, array_like=True):
-    """What waits for one handoff, in the order of arrival."""
-
-    waiting: tuple[Waiting, ...] = ()
-
-    def has_room(self, one_more: Waiting) -> bool:
-        """Whether it stays within its bounds; a sender's mistake must not grow the state without end."""
-        size = one_more.size + sum(waiting.size for waiting in self.waiting)
-        return len(self.waiting) < MOST_WAITING and size <= MOST_WAITING_BYTES
-
-
 unpack_handoff = unpacker(Handoff)
-unpack_queue = unpacker(Queue)
 
 
 def judged_by(qualified: LeadQualified) -> Judged:

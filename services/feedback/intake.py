@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,23 +17,25 @@ MAX_VALUE_BYTES = 256 * 1024
 _LONGEST_CAUSE = 128
 _LONGEST_FIX = 300
 
+C = TypeVar("C", bound=Contract)
 
-class Arrival(NamedTuple):
+
+class Arrival(NamedTuple, Generic[C]):
     """An input, read. `cause` names it in everything it leads to; `ref` is the digest by which a repeat is known."""
 
-    data: Contract
+    data: C
     key: str
     cause: str
     ref: bytes
 
 
-def read(record: Record, contracts: dict[str, type[Contract]]) -> Arrival:
+def read(record: Record, contracts: Mapping[str, type[C]], most_bytes: int = MAX_VALUE_BYTES) -> Arrival[C]:
     """What `record` says. Raises Permanent with code, field and fix."""
     key = _key(record.key)
     if record.value is None:
         raise Permanent("null_value", field="value", fix="send a record with data; this topic knows no deletions")
-    if len(record.value) > MAX_VALUE_BYTES:
-        raise Permanent("value_too_large", field="value", fix=f"{MAX_VALUE_BYTES} bytes at most")
+    if len(record.value) > most_bytes:
+        raise Permanent("value_too_large", field="value", fix=f"{most_bytes} bytes at most")
     try:
         event = from_record(record.headers, record.value)
     except EnvelopeError as error:
@@ -67,7 +70,7 @@ def _key(key: bytes | None) -> str:
         raise Permanent("key_not_utf8", field="key", fix="keys are UTF-8 text") from None
 
 
-def _data(event: Event, model: type[Contract]) -> Contract:
+def _data(event: Event, model: type[C]) -> C:
     if event.data is None:
         raise Permanent("null_value", field="data", fix="send the data of the event")
     try:

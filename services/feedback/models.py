@@ -56,19 +56,19 @@ class Cut:
 
 
 def adopted(chain: Chain, card: Scorecard, published: ModelPublished | None) -> Chain:
-    """The chain for the scorecard in force.
+    """The chain for the scorecard in force; `published` is the definition's model on the topic, if there is one.
 
-    A chain of another signed text starts again from the signed points, with the numbers going on. With no chain of its
-    own (a rebuilt state) it takes up what was published before, so that no version number is given twice.
+    A chain of another signed text starts again from the points that the scorer now takes: those of the model on the
+    topic where it was made for this text, else the signed ones. Numbers go on from the highest ever given, also when
+    the state was rebuilt, so that no version is there twice.
     """
-    if chain.version == 0 and published is not None and published.version > 0:
-        points = {name: round(line.points * 10) for name, line in published.criteria.items()}
-        chain = msgspec.structs.replace(
-            chain, version=published.version, digest=published.definition_digest, tenths=points
-        )
     if chain.digest == card.digest:
         return chain
-    return Chain(chain.version, card.digest, {}, 0, chain.due)
+    points: dict[str, int] = {}
+    if published is not None and published.definition_digest == card.digest:
+        points = {name: round(line.points * 10) for name, line in published.criteria.items()}
+    last = max(chain.version, published.version if published is not None else 0)
+    return Chain(last, card.digest, points, 0, chain.due)
 
 
 def is_time(chain: Chain, card: Scorecard, evidence: Evidence) -> bool:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from baton_schemas.feedback import LeadRecycled
+from services.feedback.handoffs import Handoff, Recycling
 from services.feedback.lifecycle import View
 from services.feedback.reasons import DAY_MS, Catalogue
 
-
-class Recycling(msgspec.Struct, frozen=True, array_like=True):
-    """A recycling that is in force: the answer that caused it (`ref`), its reason, and until when the lead rests."""
-
-    ref: bytes
-    reason: str
-    not_before: int
-    nurture: str | None = None
+LAST_MOMENT = 253_402_300_799_999
 
 
 def due(view: View, catalogue: Catalogue) -> Recycling | None:
@@ -25,4 +18,25 @@ def due(view: View, catalogue: Catalogue) -> Recycling | None:
     reason = catalogue.find(closing.reason)
     if reason is None or not reason.recycle or reason.cool_down_days is None:
         return None
-    return Recycling(closing.ref, reason.code, closing.at + reason.cool_down_days * DAY_MS, reason.nurture)
+    return Recycling(
+        closing.ref, reason.code, min(closing.at + reason.cool_down_days * DAY_MS, LAST_MOMENT), reason.nurture
+    )
+
+
+def message(handoff_id: str, handoff: Handoff, recycling: Recycling | None, at: int, cause: str) -> LeadRecycled:
+    """What marketing automation gets: `recycling`, or (None) that the one in force is taken back. It always has a
+    reason: the one sales gave."""
+    told = recycling or handoff.recycling
+    if told is None:
+        raise ValueError("nothing to tell: no recycling, and none to take back")
+    return LeadRecycled(
+        lead=handoff.lead,
+        handoff=handoff_id,
+        reason=told.reason,
+        not_before=told.not_before if recycling else None,
+        nurture=told.nurture if recycling else None,
+        revoked=recycling is None,
+        versions=handoff.judged.versions,
+        at=at,
+        cause=cause,
+    )
