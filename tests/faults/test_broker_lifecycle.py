@@ -115,6 +115,7 @@ def test_frozen_is_told_from_running_and_can_be_stopped(own_broker: BrokerFactor
     pid = broker.status().pid
     assert broker.stop().state == "stopped"
     assert not psutil.pid_exists(pid or 0)
+    assert (broker.data / "kafka" / ".kafka_cleanshutdown").exists(), "it was killed instead of stopped"
     with pytest.raises(UserError, match="did not start"):
         impatient.start()
     assert broker.status().pid is None, "what did not come up in time is not left running"

@@ -5,13 +5,11 @@ Everything here blocks; from async code call it in a thread.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import shutil
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,7 @@ import msgspec
 import psutil
 
 from services.runtime.embedded import process
-from services.runtime.embedded.datadir import BrokerFile, DataDir
+from services.runtime.embedded.datadir import BrokerFile, DataDir, new_cluster_id
 from services.runtime.embedded.jars import Progress, fetch_jars, kafka_version, locked_jars
 from services.runtime.embedded.java import find_java
 from services.runtime.embedded.ports import HOST, free_port, is_free
@@ -174,7 +172,7 @@ class Broker:
         """Makes the log dir. What a format that was cut short left there held no data yet, and goes."""
         shutil.rmtree(self._dir.logs, ignore_errors=True)
         port = self._options.port or free_port()
-        known = BrokerFile(cluster_id=_new_cluster_id(), port=port, controller_port=free_port(avoid=frozenset({port})))
+        known = BrokerFile(cluster_id=new_cluster_id(), port=port, controller_port=free_port(avoid=frozenset({port})))
         self._configure(known)
         command = [*self._jvm(java), "kafka.tools.StorageTool", "format", "--cluster-id", known.cluster_id]
         try:
@@ -248,10 +246,3 @@ def _answers(known: BrokerFile) -> bool:
     """Another program, another Kafka even, may have the port by now: only our cluster's answer counts."""
     answer = ask(HOST, known.port)
     return answer is not None and answer.cluster_id == known.cluster_id and NODE_ID in answer.nodes
-
-
-def _new_cluster_id() -> str:
-    """A random id in Kafka's form: 16 bytes in URL-safe base64, no padding, no dash in front (it is an argument)."""
-    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
-        pass
-    return text

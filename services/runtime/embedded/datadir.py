@@ -7,9 +7,11 @@ server.log      the broker's warnings; console.log: what the JVM itself said
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,3 +106,10 @@ class DataDir:
         with (self.root / "start.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def new_cluster_id() -> str:
+    """A random id in Kafka's form: 16 bytes in URL-safe base64, no padding, no dash in front (it is an argument)."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
