@@ -52,6 +52,10 @@ class EngineUnderTest(Protocol):
         """Lets so much time pass (waits for it on a real clock), then drains."""
         ...
 
+    def pass_time(self, milliseconds: int) -> None:
+        """Lets so much time pass and waits for nothing else; the worker may be down."""
+        ...
+
     def kill(self) -> None:
         """SIGKILL, or what comes nearest: nothing is written, told or committed any more."""
         ...
@@ -115,6 +119,9 @@ class Memory:
     def advance(self, milliseconds: int) -> None:
         self.engine.advance(milliseconds)
 
+    def pass_time(self, milliseconds: int) -> None:
+        self.engine.clock.advance(milliseconds)
+
     def kill(self) -> None:
         self.engine.restart("toy")
 
@@ -133,5 +140,6 @@ Build = Callable[[pytest.FixtureRequest, Options], EngineUnderTest]
 BUILDS: dict[str, tuple[Build, tuple[Any, ...]]] = {
     "memory": (lambda _, options: Memory(options), ()),
     "aiokafka": (kafka_engines.build("aiokafka"), (pytest.mark.kafka,)),
+    "faust": (kafka_engines.build("faust"), (pytest.mark.kafka,)),
 }
 """By name: how to build the engine, and the pytest marks of its tests."""

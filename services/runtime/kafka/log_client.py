@@ -106,13 +106,21 @@ class LogClient:
 
     async def read(self, topic: str, partitions: Sequence[int] | None = None) -> AsyncIterator[LogRecord]:
         """Every record that is in the log now, partition by partition interleaved; in order within a partition."""
-        wanted = self._all(topic, partitions if partitions is not None else await self.partitions(topic))
+        wanted = partitions if partitions is not None else await self.partitions(topic)
+        async for record in self.read_all([(topic, partition) for partition in wanted]):
+            yield record
+
+    async def read_all(self, positions: Sequence[Position]) -> AsyncIterator[LogRecord]:
+        """Every record that is in these partitions of any topics now; in order within a partition."""
+        names = {TopicPartition(broker_name(self._settings, topic), number): topic for topic, number in positions}
+        if not names:
+            return
         consumer = self._consumer()
         await self._reached(consumer)
         try:
-            ends = await consumer.end_offsets(wanted)
-            begins = await consumer.beginning_offsets(wanted)
-            left = {tp for tp in wanted if ends[tp] > begins[tp]}
+            ends = await consumer.end_offsets(list(names))
+            begins = await consumer.beginning_offsets(list(names))
+            left = {tp for tp in names if ends[tp] > begins[tp]}
             consumer.assign(list(left))
             for tp in left:
                 consumer.seek(tp, begins[tp])
@@ -121,7 +129,7 @@ class LogClient:
                 for tp, records in fetched.items():
                     for record in records:
                         if record.offset < ends[tp]:
-                            yield self._plain(topic, record)
+                            yield self._plain(names[tp], record)
                 left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
         finally:
             await consumer.stop()
