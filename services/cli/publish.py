@@ -88,6 +88,8 @@ def publish(
     Example: baton publish calls.jsonl
     Example: baton publish people.csv.gz --mapping people.yaml --times arrival
     """
+    if not file.is_file():
+        raise UserError(f"{file}: no such file", fix="name a file to publish")
     if is_csv(file) and mapping is None:
         raise UserError(f"{file}: a CSV file needs a mapping", fix="--mapping FILE.yaml, see config/examples/bank/")
     if outcomes and mapping is None:

@@ -20,7 +20,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on sta
 
 def out() -> Console:
     """Standard output. Lines are never wrapped where nobody looks."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.soft_wrap = not console.is_terminal
     return console
 
