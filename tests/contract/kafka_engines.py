@@ -82,8 +82,11 @@ class KafkaUnderTest:
         return str(error)
 
     def advance(self, milliseconds: int) -> None:
-        time.sleep(milliseconds / 1000)
+        self.pass_time(milliseconds)
         self.drain()
+
+    def pass_time(self, milliseconds: int) -> None:
+        time.sleep(milliseconds / 1000)
 
     def kill(self) -> None:
         core, self._core = self._core, None

@@ -132,6 +132,17 @@ def test_a_cancelled_timer_never_fires(build: Builder) -> None:
     check(engine)
 
 
+def test_a_timer_waits_for_what_was_in_the_log_before_it_was_due(build: Builder) -> None:
+    engine = build(max_batch=1)
+    for value in (b"!timer call 1000", *[b"plain"] * 5, b"!cancel call"):
+        engine.publish(ALPHA, b"ann", value)
+    engine.pass_time(1100)
+    engine.start()
+    engine.drain()
+    check(engine)
+    assert not rang(engine)
+
+
 def test_a_timer_that_is_due_at_once_or_long_ago_fires(build: Builder) -> None:
     engine = build()
     run(engine, b"!timer now 0", b"!timer past -86400000")
@@ -215,7 +226,7 @@ def test_a_transient_error_holds_the_lane_and_passes(build: Builder) -> None:
 @pytest.mark.parametrize("bug", [b"!bug", b"!stray", b"!keyless"])
 def test_a_bug_commits_the_good_prefix_and_stops(build: Builder, bug: bytes) -> None:
     engine = build()
-    for value in (b"plain", b"!permanent", b"plain", bug, b"plain"):
+    for value in (b"plain", b"!permanent", b"plain", bug, *[b"plain"] * 8):
         engine.publish(ALPHA, b"ann", value)
     for _ in range(2):
         engine.start()
@@ -253,7 +264,9 @@ def test_a_restart_restores_the_state_and_tells_only_equal_bytes_again(build: Bu
 
 def test_an_order_of_one_key_holds_over_a_restart_in_the_middle(build: Builder) -> None:
     engine = build(max_batch=3)
-    run(engine, *[b"plain"] * 20)
+    for _ in range(20):
+        engine.publish(ALPHA, b"ann", b"plain")
+    engine.start()
     engine.kill()
     run(engine, *[b"plain"] * 20)
     check(engine)
