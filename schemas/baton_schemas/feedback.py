@@ -85,7 +85,7 @@ class OutcomeLabelled(Contract):
     lead: Name
     handoff: Name
     revision: Count
-    good: bool | None
+    good: bool | None = None
     stage: Name
     reason: Name | None = None
     criteria: list[Name]
@@ -112,7 +112,7 @@ class ModelPublished(Contract):
     definition: Name
     definition_digest: Name
     version: Count
-    parent: Count | None
+    parent: Count | None = None
     criteria: dict[str, CriterionPoints]
     labels: Count
     at: Time

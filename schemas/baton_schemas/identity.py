@@ -17,7 +17,7 @@ class IdentityLinked(Contract):
     TYPE: ClassVar[str] = "baton.identity.linked.v1"
 
     person: Name
-    root: Name | None
+    root: Name | None = None
     at: Time
     cause: Name
 

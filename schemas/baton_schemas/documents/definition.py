@@ -215,11 +215,18 @@ class Tier(Document):
 
 
 class Learning(Document):
-    """Guard rails for what sales' answers may change, in points."""
+    """Guard rails for what sales' answers may change, in points.
+
+    One publication moves a criterion by `max_step` at most, all of them together by `max_drift` from the signed points;
+    a criterion needs `min_sample` answered leads that met it and as many that did not. A new model is considered after
+    every `every_labels` leads that sales answered for; `frozen` criteria never move.
+    """
 
     max_step: Annotated[float, Field(gt=0, le=100)] = 1.0
     max_drift: Annotated[float, Field(gt=0, le=1000)] = 10.0
     min_sample: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    every_labels: Annotated[int, Field(ge=1, le=1_000_000)] = 25
+    frozen: list[Slug] = []
 
 
 class SignatureEntry(Document):
@@ -261,6 +268,9 @@ class LeadDefinition(Document):
         _once("tier", [tier.name for tier in self.tiers])
         _once("tier's grade", [grade for tier in self.tiers for grade in tier.grades])
         _once("signature of team", [signature.team for signature in self.signatures])
+        for index, name in enumerate(self.learning.frozen):
+            if name not in self.criteria:
+                raise ValueError(f"learning.frozen.{index}: no criterion `{name}`{near(name, self.criteria)}")
         known = [criterion.id for criterion in self.engagement]
         for index, evidence in enumerate(self.required):
             for name in evidence.any_of:
