@@ -102,7 +102,7 @@ def replaced(evidence: Evidence, held: Label | None, label: Label) -> Evidence:
     if held is not None:
         _count(changed, held, -1)
     _count(changed, label, 1)
-    return changed
+    return _sorted(changed)
 
 
 def strata(evidence: Evidence, criterion: str) -> list[Stratum]:
@@ -137,6 +137,16 @@ def _count(evidence: Evidence, label: Label, sign: int) -> None:
             evidence.weights[met.criterion] = weight
         else:
             evidence.weights.pop(met.criterion, None)
+
+
+def _sorted(evidence: Evidence) -> Evidence:
+    return Evidence(
+        evidence.ever,
+        dict(sorted(evidence.total.items())),
+        {name: dict(sorted(counts.items())) for name, counts in sorted(evidence.with_by_rest.items())},
+        {name: dict(sorted(counts.items())) for name, counts in sorted(evidence.with_by_total.items())},
+        dict(sorted(evidence.weights.items())),
+    )
 
 
 def _add_under(groups: dict[str, Counts], name: str, tenths: int, good: bool, sign: int) -> None:

@@ -1,4 +1,5 @@
-"""State as bytes: one version byte, then msgpack in a canonical form, so that equal states are equal bytes (L1)."""
+"""State as bytes: one version byte, then msgpack. Dictionaries are packed in their own order, so whoever builds one
+keeps it sorted, and equal states are equal bytes (L1)."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ import msgspec
 T = TypeVar("T")
 LAYOUT = b"\x01"
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_encoder = msgspec.msgpack.Encoder()
 
 
 def pack(value: msgspec.Struct) -> bytes:
-    """The canonical bytes of `value`: dictionaries sorted, first byte the layout's version."""
+    """The bytes of `value`, first the layout's version."""
     return LAYOUT + _encoder.encode(value)
 
 
