@@ -138,9 +138,7 @@ def compile_calendar(hours: CalendarHours) -> Calendar:
     try:
         zone = ZoneInfo(hours.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UserError(
-            f"{where}.time_zone: {hours.time_zone!r} is unknown", fix="write it as Europe/Berlin"
-        ) from None
+        raise UserError(f"{where}.time_zone: {hours.time_zone!r} is unknown", fix="write it as Europe/Berlin") from None
     free: Container[date] = ()
     if hours.holidays is not None:
         country, part = hours.holidays.country, hours.holidays.subdivision

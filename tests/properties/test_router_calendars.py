@@ -13,7 +13,14 @@ from services.router.calendars import Calendar, Week
 MINUTE = 60_000
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC", "America/Santiago")
 # Around the changes of clocks, a leap day, a year's end, and an ordinary week.
-MONDAYS = (date(2026, 3, 23), date(2026, 10, 19), date(2024, 2, 26), date(2026, 3, 2), date(2025, 12, 29), date(2026, 4, 1))
+MONDAYS = (
+    date(2026, 3, 23),
+    date(2026, 10, 19),
+    date(2024, 2, 26),
+    date(2026, 3, 2),
+    date(2025, 12, 29),
+    date(2026, 4, 1),
+)
 
 
 def ms(moment: datetime) -> int:

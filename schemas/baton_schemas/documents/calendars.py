@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -49,7 +50,7 @@ def weekdays(text: str) -> tuple[int, ...]:
 
 
 class PublicHolidays(Document):
-    """Whose public holidays are closed days: ISO 3166-1 country, and the part of it as the `holidays` library names it."""
+    """Whose public holidays are closed days: ISO 3166-1 country, and its part as the `holidays` library names it."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     subdivision: Name | None = None
@@ -92,11 +93,11 @@ class Calendars(Document):
 
 
 def week_of(hours: dict[str, list[str]]) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """For each weekday its blocks in minutes, in order. Raises ValueError when blocks overlap or a day is named twice."""
+    """For each weekday its blocks in minutes, in order. Raises ValueError for overlaps and for a day named twice."""
     week: list[tuple[tuple[int, int], ...]] = [()] * 7
     for days, blocks in hours.items():
         sorted_blocks = tuple(sorted(block_minutes(block) for block in blocks))
-        for (_, end), (start, _) in zip(sorted_blocks, sorted_blocks[1:], strict=False):
+        for (_, end), (start, _) in pairwise(sorted_blocks):
             if start < end:
                 raise ValueError(f"{days}: blocks overlap")
         for day in weekdays(days):

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from baton_schemas.contract import Name
+from baton_schemas.contract import Name, Text
 from baton_schemas.documents.calendars import unique
 from baton_schemas.documents.document import Document
 
@@ -26,9 +26,11 @@ class Absence(Document):
 
 
 class Rep(Document):
-    """A person in sales, by the CRM's id. `capacity` is how many open handoffs the rotation gives at most."""
+    """A person in sales, by the CRM's id, which travels in keys and so should not be a name or an address; `name` is
+    for screens. `capacity` is how many open handoffs the rotation gives at most."""
 
     id: Name
+    name: Text | None = None
     capacity: Annotated[int, Field(ge=0, le=100_000)]
     absences: list[Absence] = []
 

@@ -1,0 +1,204 @@
+"""What the lead's side tells the world: who has a lead, why nobody has, how its clock stands, whom to tell what."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from baton_schemas.feedback import Notification
+from baton_schemas.leads import LeadQualified, LeadWithdrawn
+from baton_schemas.routing import (
+    Clock,
+    Decision,
+    LeadRouted,
+    LeadUnrouted,
+    PassedOver,
+    SlaEvent,
+    TerritoryMatch,
+)
+from services.router.handoff import Handoff, Held
+from services.router.occasion import Occasion
+from services.router.sla import BREACHED, STARTED, STATES, WARNED, FirstTouch, last_step_at
+
+Change = Literal["assigned", "reassigned", "owner_changed", "passed_on", "merged"]
+SlaStep = Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
+
+
+def routed(
+    occasion: Occasion,
+    lead: str,
+    handoff: Handoff,
+    change: Change,
+    *,
+    previous: str | None,
+    reason: str,
+    passed_over: list[PassedOver],
+    turn: dict[str, float],
+) -> None:
+    """`handoff.owner` has the lead now: the whole story, with the clock and why this rep."""
+    owner, clock = handoff.owner, handoff.clock
+    assert owner is not None  # noqa: S101  callers have just set both
+    assert clock is not None  # noqa: S101
+    qualified = LeadQualified.model_validate_json(handoff.qualified)
+    message = LeadRouted(
+        lead=lead,
+        handoff=handoff.id,
+        version=owner.version,
+        change=change,
+        rep=owner.rep,
+        previous_rep=previous,
+        team=owner.team,
+        pool=owner.pool,
+        clock=_clock(occasion, clock, owner),
+        decision=Decision(
+            reason=reason,
+            match=TerritoryMatch(
+                territory=handoff.territory,
+                matched_on=list(handoff.matched_on),
+                passed_over=list(handoff.less_specific),
+            ),
+            passed_over=passed_over,
+            turn=turn,
+            config_set=occasion.rules.set_id,
+        ),
+        qualified=qualified,
+        at=occasion.at,
+        cause=occasion.cause,
+    )
+    occasion.send("leads.routed", lead, message, f"{handoff.id}/{owner.version}/routed")
+    occasion.observe("baton_leads_routed_total", 1.0, change, handoff.territory)
+    notify(occasion, handoff, owner.rep, f"new-{owner.version}", _NEW[change], _card(qualified), urgent=clock.running)
+
+
+_NEW: dict[Change, str] = {
+    "assigned": "A lead for you",
+    "reassigned": "A lead for you that has been waiting",
+    "owner_changed": "A lead was moved to you",
+    "passed_on": "A lead was passed on to you",
+    "merged": "A lead for you",
+}
+
+
+def unrouted(
+    occasion: Occasion,
+    qualified: LeadQualified,
+    reason: str,
+    detail: str,
+    *,
+    version: int = 0,
+    waiting: bool = False,
+    tell: str | None = None,
+    passed_over: list[PassedOver] | None = None,
+) -> None:
+    """Nobody has the lead, and why."""
+    message = LeadUnrouted(
+        lead=qualified.lead,
+        handoff=qualified.handoff,
+        version=version,
+        reason=reason,
+        detail=detail,
+        waiting=waiting,
+        tell=tell,
+        passed_over=passed_over or [],
+        config_set=occasion.rules.set_id,
+        at=occasion.at,
+        cause=occasion.cause,
+    )
+    occasion.send("leads.unrouted", qualified.lead, message, f"{qualified.handoff}/{version}/{reason}")
+    occasion.observe("baton_leads_unrouted_total", 1.0, reason)
+
+
+def withdrawn(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None) -> None:
+    """The CRM is to take the lead off the rep's list (H3)."""
+    owner = handoff.owner
+    message = LeadWithdrawn(
+        lead=lead,
+        handoff=handoff.id,
+        version=handoff.version,
+        reason=reason,
+        merged_into=merged_into,
+        rep=None if owner is None else owner.rep,
+        at=occasion.at,
+        cause=occasion.cause,
+    )
+    occasion.send("leads.routed", lead, message, f"{handoff.id}/{handoff.version}/withdrawn")
+
+
+def step(
+    occasion: Occasion, lead: str, handoff: Handoff, name: SlaStep, *, at: int | None = None, reason: str | None = None
+) -> None:
+    """One step of the clock; `at` when it was not just now."""
+    clock = handoff.clock
+    assert clock is not None  # noqa: S101  there is no step without a clock
+    moment = occasion.at if at is None else at
+    elapsed = occasion.rules.calendar(clock.calendar).business_seconds(clock.started_at, moment)
+    message = SlaEvent(
+        lead=lead,
+        handoff=handoff.id,
+        version=handoff.version,
+        step=name,
+        rep=None if handoff.owner is None else handoff.owner.rep,
+        tier=handoff.tier,
+        territory=handoff.territory,
+        due_at=clock.due_at,
+        elapsed_s=elapsed,
+        reason=reason,
+        at=moment,
+        cause=occasion.cause,
+    )
+    occasion.send("sla.events", lead, message, f"{handoff.id}/{name}/{reason}")
+    occasion.observe("baton_sla_steps_total", 1.0, name, handoff.tier, handoff.territory)
+
+
+def notify(
+    occasion: Occasion, handoff: Handoff, recipient: str | None, what: str, subject: str, text: str, *, urgent: bool
+) -> None:
+    """Tells a rep or a manager; nothing when there is nobody to tell."""
+    if recipient is None:
+        return
+    message = Notification(
+        recipient=recipient,
+        subject=subject,
+        text=text,
+        about={"handoff": handoff.id, "tier": handoff.tier, "territory": handoff.territory},
+        urgent=urgent,
+        at=occasion.at,
+        cause=occasion.cause,
+    )
+    occasion.send("notifications", recipient, message, f"{handoff.id}/{what}/{recipient}")
+
+
+def clock_moved(occasion: Occasion, before: int | None, after: int | None) -> None:
+    """Keeps the count of running clocks by how far they are; None is not running."""
+    if before == after:
+        return
+    if before is not None:
+        occasion.observe("baton_clocks", -1.0, STATES[before])
+    if after is not None:
+        occasion.observe("baton_clocks", 1.0, STATES[after])
+
+
+def card(handoff: Handoff) -> str:
+    """What a notification says of the lead: grade and company, no name and no address."""
+    return _card(LeadQualified.model_validate_json(handoff.qualified)) if handoff.qualified else ""
+
+
+def _card(qualified: LeadQualified) -> str:
+    company = qualified.contact.company or qualified.contact.company_domain or "company not known"
+    return f"{company}, grade {qualified.grade}, {qualified.tier}"
+
+
+def _clock(occasion: Occasion, clock: FirstTouch, owner: Held) -> Clock:
+    reassign_at = None
+    if clock.running:
+        reassign_at = last_step_at(clock, occasion.rules.calendar(clock.calendar), owner.since)
+    return Clock(
+        policy=clock.policy,
+        calendar=clock.calendar,
+        started_at=clock.started_at,
+        warn_at=clock.warn_at,
+        due_at=clock.due_at,
+        reassign_at=reassign_at,
+    )
+
+
+__all__ = ["BREACHED", "STARTED", "WARNED", "card", "clock_moved", "notify", "routed", "step", "unrouted", "withdrawn"]

@@ -1,0 +1,148 @@
+"""The life of a handoff, as the lead's side keeps it: who has it, who was asked, and what may happen next.
+
+One writer owns all versions of a handoff (the lead's partition). The version rises with every request and every change
+of owner; at most one request is open, and an answer to any other version is given back. So two reps never own a lead.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+from baton_schemas.feedback import OutcomeKind
+from services.router.sla import FirstTouch
+
+Stage = Literal["open", "touched", "accepted", "opportunity", "won", "lost", "rejected", "withdrawn", "unrouted"]
+Verdict = Literal["apply", "repeat", "late", "impossible"]
+
+ROUTED: frozenset[Stage] = frozenset({"open", "touched", "accepted"})
+"""Sales owes an answer: the rep's capacity is in use."""
+
+ACTIVE: frozenset[Stage] = ROUTED | {"opportunity"}
+"""No other handoff of this person and definition may be opened (H2)."""
+
+_APPLIES: dict[OutcomeKind, frozenset[Stage]] = {
+    "touched": ACTIVE,
+    "accepted": frozenset({"open", "touched"}),
+    "rejected": ROUTED,
+    "passed_on": ACTIVE,
+    "owner_changed": ACTIVE,
+    "released": ROUTED,
+    "opportunity": ROUTED,
+    "won": frozenset({"touched", "accepted", "opportunity"}),
+    "lost": ACTIVE,
+    "reopened": frozenset({"won", "lost", "rejected"}),
+}
+_REPEATS: dict[OutcomeKind, Stage] = {
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "opportunity": "opportunity",
+    "won": "won",
+    "lost": "lost",
+    "reopened": "opportunity",
+}
+_HARMLESS_AFTER_CLOSE: frozenset[OutcomeKind] = frozenset({"touched", "passed_on", "owner_changed", "released"})
+
+
+class Held(msgspec.Struct, array_like=True):
+    """Who owns the handoff. `holds` while the rep's capacity is in use at the team; `by_person` when a person decided
+    so, and then no clock takes it away (H1)."""
+
+    version: int
+    team: str
+    pool: str
+    rep: str
+    since: int
+    by_person: bool = False
+    holds: bool = True
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """The request that is open at a team. `only_preferred`: the owner's team was asked for the owner alone (H2)."""
+
+    version: int
+    team: str
+    pool: str
+    at: int
+    change: Literal["assigned", "reassigned"]
+    only_preferred: bool = False
+    waiting: bool = False
+
+
+class Handoff(msgspec.Struct, array_like=True):
+    """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
+    again; `told_waiting` means that people know that nobody could take it."""
+
+    id: str
+    definition: str
+    tier: str
+    territory: str
+    matched_on: list[str]
+    less_specific: list[str]
+    stage: Stage
+    version: int = 0
+    clock: FirstTouch | None = None
+    owner: Held | None = None
+    asked: Asked | None = None
+    excluded: list[str] = []
+    reassignments: int = 0
+    escalated: bool = False
+    told_waiting: bool = False
+    qualified_at: int = 0
+    closed_at: int | None = None
+    qualified: bytes = b""
+
+
+class Early(msgspec.Struct, array_like=True):
+    """An outcome that came before its handoff was known, byte for byte, so that it can still become a dead letter."""
+
+    handoff: str
+    due: int
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class LeadState(msgspec.Struct, array_like=True):
+    """All that the router knows of a lead: its handoffs by id, and what the CRM says of the person."""
+
+    handoffs: dict[str, Handoff] = {}
+    owner: str | None = None
+    do_not_contact: bool = False
+    disqualified: str | None = None
+    early: list[Early] = []
+
+    def active(self, definition: str) -> Handoff | None:
+        """The handoff of this definition that is under way, if any (H2)."""
+        for handoff in self.handoffs.values():
+            if handoff.definition == definition and handoff.stage in ACTIVE:
+                return handoff
+        return None
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing left to remember."""
+        return self == LeadState()
+
+
+def judge(kind: OutcomeKind, stage: Stage) -> Verdict:
+    """What an outcome means at a stage: apply it, it only repeats what is known, it comes too late to change anything
+    (a closed handoff stays closed), or it can't have happened.
+
+    >>> judge("accepted", "open"), judge("accepted", "accepted"), judge("touched", "lost"), judge("accepted", "won")
+    ('apply', 'repeat', 'late', 'impossible')
+    """
+    if stage in _APPLIES[kind]:
+        return "apply"
+    if _REPEATS.get(kind) == stage:
+        return "repeat"
+    if stage == "withdrawn" or (stage in ("won", "lost", "rejected") and kind in _HARMLESS_AFTER_CLOSE):
+        return "late"
+    return "impossible"
+
+
+assert set(_APPLIES) == set(get_args(OutcomeKind))  # noqa: S101  a new kind of outcome must be judged, too

@@ -1,0 +1,297 @@
+"""The lead's side: takes a qualified lead in, asks a team for a rep, and alone says who has it (H2, H3).
+
+Before anybody is asked: one handoff at a time per person and definition, no handoff for customers, open opportunities
+and people who must not be contacted; an existing owner comes first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from baton_schemas.crm import PersonFacts
+from baton_schemas.leads import LeadQualified, LeadWithdrawn
+from baton_schemas.routing import PassedOver, RoutingReply
+from services.router import announce, claims, ladder
+from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
+from services.router.occasion import LEAD, Occasion
+from services.router.territories import profile
+
+FORGET = "forget"
+FORGET_AFTER_MS = 90 * 86_400_000
+"""How long a closed handoff is remembered, so that late outcomes are judged by what was: as long as on the log."""
+
+
+class Refusal(NamedTuple):
+    """Why a qualified lead is not routed at all, and who is told instead."""
+
+    reason: str
+    detail: str
+    tell: str | None = None
+
+
+def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> None:
+    """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
+    lead = qualified.lead
+    if qualified.handoff in state.handoffs:
+        return
+    refusal = _refusal(state, qualified)
+    where = None if refusal else _match(occasion, qualified)
+    if where is None:
+        refusal = refusal or Refusal("no_territory", "No territory takes this lead.")
+        state.handoffs[qualified.handoff] = Handoff(
+            qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
+        )
+        _forget_later(occasion, lead, state.handoffs[qualified.handoff])
+        announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
+        _tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
+        return
+    for earlier in state.handoffs.values():
+        if earlier.stage not in ACTIVE:
+            earlier.qualified = b""
+    handoff = state.handoffs[qualified.handoff] = where
+    handoff.qualified = qualified.to_json()
+    handoff.qualified_at = min(qualified.at, occasion.at)
+    territory = occasion.rules.territories.get(handoff.territory)
+    assert territory is not None  # noqa: S101  it has just matched
+    if occasion.rules.policies[territory.policy].clock_starts == "qualified":
+        ladder.start(occasion, lead, handoff, handoff.qualified_at)
+    _ask_owner_first(occasion, state, handoff, qualified)
+    ladder.set_timer(occasion, lead, handoff)
+
+
+def answer(occasion: Occasion, state: LeadState, reply: RoutingReply) -> None:
+    """The team's answer. One to a version that is not asked for any more is given back."""
+    handoff = state.handoffs.get(reply.handoff)
+    asked = None if handoff is None else handoff.asked
+    if handoff is None or asked is None or asked.version != reply.version:
+        owned = handoff is not None and handoff.owner is not None and handoff.owner.version == reply.version
+        if reply.status == "assigned" and not owned:
+            claims.release(
+                occasion, reply.lead, reply.handoff, reply.version, reply.team, refund=True, reason="old_version"
+            )
+        return
+    if reply.status == "assigned" and reply.rep is not None:
+        _assign(occasion, handoff, reply, reply.rep)
+    elif reply.status == "waiting":
+        _wait(occasion, handoff, reply)
+    else:
+        _refused(occasion, handoff, reply)
+    ladder.set_timer(occasion, reply.lead, handoff)
+
+
+def withdraw(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None = None) -> None:
+    """The lead is none any more: takes it from whoever has it, at once, and gives the turn back (H3)."""
+    if handoff.stage not in ACTIVE:
+        handoff.stage, handoff.qualified = ("unrouted" if handoff.stage == "unrouted" else "withdrawn"), b""
+        return
+    owner = handoff.owner
+    handoff.version += 1
+    announce.withdrawn(occasion, lead, handoff, reason, merged_into)
+    if owner is not None:
+        text = f"Handoff {handoff.id} was withdrawn ({reason}). Please do not contact this person about it."
+        announce.notify(occasion, handoff, owner.rep, "withdrawn", "A lead was withdrawn", text, urgent=True)
+    close(occasion, lead, handoff, "withdrawn", reason, refund=True)
+
+
+def withdraw_named(occasion: Occasion, state: LeadState, withdrawal: LeadWithdrawn) -> bool:
+    """Carries out the scorer's withdrawal; False when the handoff is not known."""
+    handoff = state.handoffs.get(withdrawal.handoff)
+    if handoff is None:
+        return False
+    withdraw(occasion, withdrawal.lead, handoff, withdrawal.reason, withdrawal.merged_into)
+    return True
+
+
+def learn(occasion: Occasion, lead: str, state: LeadState, facts: PersonFacts | None) -> None:
+    """What the CRM says of the person; None when it takes everything back. Who must not be contacted is withdrawn."""
+    state.owner = None if facts is None else facts.owner
+    state.do_not_contact = facts is not None and facts.do_not_contact
+    state.disqualified = None if facts is None else facts.disqualified
+    if state.do_not_contact or state.disqualified is not None:
+        withdraw_all(occasion, lead, state, "do_not_contact" if state.do_not_contact else "disqualified")
+
+
+def withdraw_all(occasion: Occasion, lead: str, state: LeadState, reason: str) -> None:
+    """Withdraws every handoff that is under way."""
+    for handoff in state.handoffs.values():
+        withdraw(occasion, lead, handoff, reason)
+
+
+def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason: str, *, refund: bool) -> None:
+    """Ends a handoff: gives everything back and stops the clock. The story stays while it may be opened again."""
+    claims.drop_request(occasion, lead, handoff, reason)
+    claims.give_back(occasion, lead, handoff, refund=refund, reason=reason)
+    handoff.stage = stage
+    ladder.stop(occasion, lead, handoff, reason)
+    if stage == "withdrawn":
+        handoff.qualified = b""
+    _forget_later(occasion, lead, handoff)
+
+
+def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
+    """Drops handoffs that were closed long ago, and sets the timer for the next."""
+    oldest: int | None = None
+    for handoff in list(state.handoffs.values()):
+        if handoff.closed_at is None:
+            continue
+        if handoff.closed_at + FORGET_AFTER_MS <= occasion.at:
+            del state.handoffs[handoff.id]
+        else:
+            oldest = min(handoff.closed_at, oldest or handoff.closed_at)
+    occasion.timer(LEAD + lead.encode(), FORGET, None if oldest is None else oldest + FORGET_AFTER_MS)
+
+
+def _forget_later(occasion: Occasion, lead: str, handoff: Handoff) -> None:
+    handoff.closed_at = occasion.at
+    occasion.timer(LEAD + lead.encode(), FORGET, occasion.at + FORGET_AFTER_MS)
+
+
+def _refusal(state: LeadState, qualified: LeadQualified) -> Refusal | None:
+    """Why this person gets no handoff: what the CRM says of the person, then of the company, then what is open."""
+    if state.do_not_contact:
+        return Refusal("do_not_contact", "The CRM says that this person must not be contacted.")
+    if state.disqualified is not None:
+        return Refusal("disqualified", "The CRM says that this person is no lead.")
+    return _account_refusal(state, qualified) or _open_refusal(state.active(qualified.versions.definition))
+
+
+def _account_refusal(state: LeadState, qualified: LeadQualified) -> Refusal | None:
+    standing = qualified.standing
+    if standing is None:
+        return None
+    owner = standing.owner or _owner(state, qualified)
+    if standing.customer_since is not None:
+        return Refusal("customer", "The company is a customer: its owner is told.", owner)
+    if standing.open_opportunity:
+        return Refusal("open_opportunity", "The company has an open opportunity: its owner is told.", owner)
+    return None
+
+
+def _open_refusal(other: Handoff | None) -> Refusal | None:
+    if other is None:
+        return None
+    rep = None if other.owner is None else other.owner.rep
+    if other.stage == "opportunity":
+        return Refusal("open_opportunity", "This person has an open opportunity: its rep is told.", rep)
+    return Refusal("already_open", "This person has an open handoff: its rep is told.", rep)
+
+
+def _owner(state: LeadState, qualified: LeadQualified) -> str | None:
+    """Who owns the person, as the CRM or the scorer says; else who owns the company."""
+    standing = qualified.standing
+    return state.owner or qualified.owner or (None if standing is None else standing.owner)
+
+
+def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
+    contact = qualified.contact
+    match = occasion.rules.territories.match(
+        profile(contact.country, contact.region, contact.employees, contact.industry)
+    )
+    if match is None:
+        return None
+    return Handoff(
+        qualified.handoff,
+        qualified.versions.definition,
+        qualified.tier,
+        match.territory.name,
+        list(match.matched_on) or ["catch_all"],
+        list(match.passed_over),
+        "open",
+    )
+
+
+def _tell_owner(occasion: Occasion, handoff: Handoff, refusal: Refusal) -> None:
+    if refusal.tell is not None:
+        text = (
+            f"A person of yours is interested again (handoff {handoff.id}). No new handoff was made. {refusal.detail}"
+        )
+        announce.notify(
+            occasion, handoff, refusal.tell, refusal.reason, "Interest from your account", text, urgent=False
+        )
+
+
+def _ask_owner_first(occasion: Occasion, state: LeadState, handoff: Handoff, qualified: LeadQualified) -> None:
+    rules = occasion.rules
+    territory = rules.territories.get(handoff.territory)
+    assert territory is not None  # noqa: S101  it has just matched
+    owner = _owner(state, qualified)
+    crew = None if owner is None else rules.crew_of.get(owner)
+    if owner is None or crew is None:
+        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool)
+    elif crew.team.name == territory.team:
+        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool, preferred=owner)
+    else:
+        team, pool = crew.team.name, rules.pool_of(owner)
+        claims.ask(occasion, qualified.lead, handoff, "assigned", team, pool, preferred=owner, only_preferred=True)
+
+
+def _assign(occasion: Occasion, handoff: Handoff, reply: RoutingReply, rep: str) -> None:
+    asked, previous = handoff.asked, handoff.owner
+    assert asked is not None  # noqa: S101  the caller has checked
+    lead = reply.lead
+    handoff.asked = None
+    claims.no_longer_waiting(occasion, asked)
+    if previous is not None:
+        claims.give_back(occasion, lead, handoff, refund=False, reason="reassigned")
+        handoff.reassignments += 1
+    handoff.owner = Held(reply.version, reply.team, reply.pool, rep, occasion.at)
+    if handoff.clock is None:
+        ladder.start(occasion, lead, handoff, occasion.at)
+    if previous is not None:
+        announce.step(occasion, lead, handoff, "reassigned", reason=asked.change)
+        text = f"Handoff {handoff.id} was not touched in time and is with a colleague now."
+        announce.notify(occasion, handoff, previous.rep, "lost", "A lead was given on", text, urgent=False)
+    else:
+        seconds = (occasion.at - handoff.qualified_at) / 1000
+        if asked.change == "assigned":
+            occasion.observe("baton_qualified_to_routed_seconds", seconds)
+    announce.routed(
+        occasion,
+        lead,
+        handoff,
+        asked.change,
+        previous=None if previous is None else previous.rep,
+        reason=reply.reason,
+        passed_over=list(reply.passed_over),
+        turn=dict(reply.turn),
+    )
+
+
+def _wait(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
+    asked = handoff.asked
+    assert asked is not None  # noqa: S101  the caller has checked
+    if handoff.owner is not None or asked.waiting:
+        return
+    asked.waiting = True
+    occasion.observe("baton_leads_waiting", 1.0)
+    if not handoff.told_waiting:
+        handoff.told_waiting = True
+        _tell_unrouted(occasion, handoff, reply.version, reply.reason, list(reply.passed_over), waiting=True)
+
+
+def _refused(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
+    asked = handoff.asked
+    assert asked is not None  # noqa: S101  the caller has checked
+    claims.no_longer_waiting(occasion, asked)
+    handoff.asked = None
+    territory = occasion.rules.territories.get(handoff.territory)
+    moved = territory is not None and (territory.team, territory.pool) != (asked.team, asked.pool)
+    if territory is not None and (asked.only_preferred or moved):
+        claims.ask(occasion, reply.lead, handoff, asked.change, territory.team, territory.pool)
+        return
+    if handoff.owner is None:
+        _tell_unrouted(occasion, handoff, reply.version, reply.reason, list(reply.passed_over), waiting=False)
+    if handoff.clock is not None and handoff.clock.running and not handoff.escalated:
+        ladder.escalate(occasion, reply.lead, handoff, reply.reason)
+
+
+def _tell_unrouted(
+    occasion: Occasion, handoff: Handoff, version: int, reason: str, passed_over: list[PassedOver], *, waiting: bool
+) -> None:
+    qualified = LeadQualified.model_validate_json(handoff.qualified)
+    detail = (
+        "Nobody can take this lead now; it is given to the first rep who can."
+        if waiting
+        else "Nobody is left who could take this lead: please give it to somebody."
+    )
+    announce.unrouted(occasion, qualified, reason, detail, version=version, waiting=waiting, passed_over=passed_over)

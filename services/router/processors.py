@@ -1,0 +1,231 @@
+"""The router: the lead's side and the team's side in one processor, told apart by topic and by the state's prefix.
+
+`l:<lead>` belongs to the lead's partition, `t:<team>` to the team's; they meet on routing.requests and routing.replies.
+The first input is feedback.events because a dead letter that a timer writes (an outcome whose handoff never came)
+belongs on its dead topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from baton_schemas.configuration import ErasureRequested
+from baton_schemas.contract import Contract
+from baton_schemas.crm import AccountFacts, PersonFacts
+from baton_schemas.feedback import InsightReported, OutcomeReported
+from baton_schemas.leads import LeadQualified, LeadWithdrawn
+from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
+from services.router import announce, ladder, lead, outcomes
+from services.router.handoff import LeadState
+from services.router.intake import Arrived, key_of, read
+from services.router.occasion import LEAD, TEAM, Occasion
+from services.router.packing import STATE_VERSION, Packing
+from services.router.rulebook import Rulebook
+from services.router.team import QUEUE, Desk, TeamState
+from services.runtime.effects import DeadLetter, Effects
+from services.runtime.errors import Permanent
+from services.runtime.processor import Context
+from services.runtime.record import Batch, Record
+from services.runtime.state import State, Working
+
+_LEADS = Packing(LeadState)
+_TEAMS = Packing(TeamState)
+
+
+def _by_type(*models: type[Contract]) -> dict[str, type[Contract]]:
+    return {model.TYPE: model for model in models}
+
+
+_QUALIFIED = _by_type(LeadQualified, LeadWithdrawn)
+_REQUESTS = _by_type(AssignRequest, ReleaseRequest)
+_REPLIES = _by_type(RoutingReply)
+_OUTCOMES = _by_type(OutcomeReported, InsightReported)
+_FACTS = _by_type(PersonFacts)
+_ACCOUNTS = _by_type(AccountFacts)
+
+
+class RouterProcessor:
+    """See services/runtime/processor.py. Holds nothing but the compiled rules of the last good configuration."""
+
+    name = "router"
+    state_version = STATE_VERSION
+    inputs = ("feedback.events", "leads.qualified", "routing.requests", "routing.replies", "crm.facts")
+    outputs = (
+        "routing.requests",
+        "routing.replies",
+        "leads.routed",
+        "leads.unrouted",
+        "sla.events",
+        "notifications",
+    )
+    globals = ("baton.config", "privacy.erasures")
+
+    def __init__(self) -> None:
+        self._rulebook = Rulebook()
+
+    def process(self, batch: Batch, state: State, context: Context) -> Effects:
+        """Decides record by record, so that cutting the log elsewhere changes nothing."""
+        shift = Shift(self._rulebook, state, context)
+        decide = shift.by_topic[batch.topic]
+        for record in batch.records:
+            try:
+                decide(record)
+            except Permanent as error:
+                letter = DeadLetter(record, error.code, error.field, error.fix)
+                shift.effects.dead_letters.append(letter)
+        return shift.done()
+
+    def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
+        """A clock's next step, the end of an outcome's wait, a look at a queue, or forgetting what is long closed."""
+        shift = Shift(self._rulebook, state, context)
+        shift.ring(key, name, due)
+        return shift.done()
+
+
+class Shift:
+    """One call: the working state, the rules in force and what comes of it. Every method decides before it changes
+    anything, so a record that is refused leaves no trace."""
+
+    def __init__(self, rulebook: Rulebook, state: State, context: Context) -> None:
+        self.effects = Effects()
+        self._context = context
+        self._rules = rulebook.rules(context.globals, self.effects)
+        self._leads = Working(state, decode=_LEADS.unpack, encode=_LEADS.pack, prefix=LEAD)
+        self._teams = Working(state, decode=_TEAMS.unpack, encode=_TEAMS.pack, prefix=TEAM)
+        self.by_topic: dict[str, Callable[[Record], None]] = {
+            "leads.qualified": self._qualified,
+            "routing.requests": self._request,
+            "routing.replies": self._reply,
+            "feedback.events": self._outcome,
+            "crm.facts": self._facts,
+        }
+
+    def done(self) -> Effects:
+        """The effects, with what changed in the state."""
+        self.effects.states = {**self._leads.changes(), **self._teams.changes()}
+        return self.effects
+
+    def ring(self, key: bytes, name: str, due: int) -> None:
+        """Carries out a timer."""
+        occasion = Occasion(f"timer:{name}@{due}", self._context.read_to, self._rules, self.effects)
+        if key.startswith(TEAM) and name == QUEUE:
+            team = key.removeprefix(TEAM).decode()
+            desk = Desk(occasion, team, self._teams.get(team.encode()) or TeamState())
+            desk.serve_queue()
+            desk.set_timer()
+            self._teams.put(team.encode(), desk.state)
+            return
+        person = key.removeprefix(LEAD).decode()
+        state = self._lead(occasion, person)
+        self._hear_early(occasion, person, state)
+        if name == lead.FORGET:
+            lead.forget(occasion, person, state)
+        elif (handoff := state.handoffs.get(name.partition(":")[2])) is not None:
+            ladder.fire(occasion, person, handoff)
+        self._keep(person, state)
+
+    def _qualified(self, record: Record) -> None:
+        arrived = read(record, _QUALIFIED, "lead")
+        occasion = self._occasion(record, arrived)
+        state = self._lead(occasion, arrived.key)
+        data = arrived.data
+        if isinstance(data, LeadQualified):
+            if data.handoff not in state.handoffs and self._erased_at(arrived.key) >= data.at:
+                announce.unrouted(occasion, data, "erased", "This person was erased after qualifying.")
+                return
+            lead.qualify(occasion, state, data)
+            outcomes.wake_early(occasion, arrived.key, state)
+        elif isinstance(data, LeadWithdrawn) and not lead.withdraw_named(occasion, state, data):
+            occasion.refuse(record, "unknown_handoff", "handoff", "withdraw a handoff that leads.qualified announced")
+        self._keep(arrived.key, state)
+
+    def _request(self, record: Record) -> None:
+        arrived = read(record, _REQUESTS, "team")
+        key = arrived.key.encode()
+        desk = Desk(self._occasion(record, arrived), arrived.key, self._teams.get(key) or TeamState())
+        if isinstance(arrived.data, AssignRequest):
+            desk.assign(arrived.data)
+        elif isinstance(arrived.data, ReleaseRequest):
+            desk.release(arrived.data)
+        self._teams.put(key, desk.state)
+
+    def _reply(self, record: Record) -> None:
+        arrived = read(record, _REPLIES, "lead")
+        occasion = self._occasion(record, arrived)
+        state = self._lead(occasion, arrived.key)
+        if isinstance(arrived.data, RoutingReply):
+            lead.answer(occasion, state, arrived.data)
+        self._keep(arrived.key, state)
+
+    def _outcome(self, record: Record) -> None:
+        arrived = read(record, _OUTCOMES, "lead")
+        if not isinstance(arrived.data, OutcomeReported):
+            return
+        occasion = self._occasion(record, arrived)
+        state = self._lead(occasion, arrived.key)
+        self._hear_early(occasion, arrived.key, state)
+        outcomes.hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
+        self._keep(arrived.key, state)
+
+    def _facts(self, record: Record) -> None:
+        if record.value is None:
+            key, facts = key_of(record), None
+            cause = f"crm.facts#{record.partition}/{record.offset}"
+            occasion = Occasion(cause, self._context.time(record), self._rules, self.effects)
+        else:
+            arrived = self._read_facts(record)
+            if not isinstance(arrived.data, PersonFacts):
+                return
+            key, facts = arrived.key, arrived.data
+            occasion = self._occasion(record, arrived)
+        state = self._lead(occasion, key)
+        lead.learn(occasion, key, state, facts)
+        self._keep(key, state)
+
+    def _read_facts(self, record: Record) -> Arrived:
+        kind = next((value for name, value in record.headers if name.lower() == "ce_type"), b"")
+        is_account = kind == AccountFacts.TYPE.encode()
+        return read(record, _ACCOUNTS, "account") if is_account else read(record, _FACTS, "person")
+
+    def _hear_early(self, occasion: Occasion, person: str, state: LeadState) -> None:
+        """Applies what was held for handoffs that are known by now; refuses what waited in vain."""
+        if not state.early:
+            return
+        for record, known in outcomes.early_records(state, occasion.at):
+            arrived = read(record, _OUTCOMES, "lead")
+            earlier = replace(occasion, cause=arrived.cause)
+            if known and isinstance(arrived.data, OutcomeReported):
+                outcomes.hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))
+            else:
+                outcomes.expire(earlier, record)
+        outcomes.set_early_timer(occasion, person, state)
+
+    def _occasion(self, record: Record, arrived: Arrived) -> Occasion:
+        return Occasion(arrived.cause, self._context.time(record), self._rules, self.effects)
+
+    def _lead(self, occasion: Occasion, person: str) -> LeadState:
+        """The lead's state; what belongs to an erased person is withdrawn first (L8)."""
+        state = self._leads.get(person.encode()) or LeadState()
+        erased = self._erased_at(person)
+        older = [handoff for handoff in state.handoffs.values() if handoff.qualified and handoff.qualified_at <= erased]
+        for handoff in older:
+            lead.withdraw(occasion, person, handoff, "erased")
+        if older:
+            state.early = []
+            self._keep(person, state)
+        return state
+
+    def _erased_at(self, person: str) -> int:
+        packed = self._context.globals.table("privacy.erasures").get(person.encode())
+        if packed is None:
+            return -1
+        try:
+            return ErasureRequested.model_validate_json(packed).at
+        except ValidationError:
+            return -1
+
+    def _keep(self, person: str, state: LeadState) -> None:
+        self._leads.put(person.encode(), None if state.blank else state)
