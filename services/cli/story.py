@@ -71,9 +71,8 @@ def judged_by(versions: Versions, signatures: list[Signature]) -> str:
     """Which definition judged, who signed it, and how far it has learnt."""
     signed = ", ".join(f"{each.by} for {each.team}" for each in signatures)
     learnt = f"points as learnt in model {versions.model_version}" if versions.model_version else "points as signed"
-    return (
-        f"by definition {versions.definition} v{versions.definition_version}, signed by {signed or 'nobody'}; {learnt}"
-    )
+    by = f", signed by {signed}" if signed else ""
+    return f"by definition {versions.definition} v{versions.definition_version}{by}; {learnt}"
 
 
 def _scored(data: LeadScored) -> Line:

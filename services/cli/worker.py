@@ -1,0 +1,36 @@
+"""`baton worker`: one service in one process, for containers, `up` and the demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from services.cli.home import cluster
+from services.cli.services import SERVICES, processor
+from services.runtime import logs
+from services.runtime.errors import UserError
+from services.runtime.exit_codes import ExitCode
+from services.runtime.worker import run
+
+app = typer.Typer()
+
+
+@app.command()
+def worker(
+    service: Annotated[str, typer.Argument(help="scorer, router or feedback.")],
+) -> None:
+    """Run one service until SIGTERM or Ctrl-C: it drains, commits and leaves its group.
+
+    Start as many of each as you like, on as many machines; partitions are shared out among them. The exit code says
+    why it ended: 0 in good order, 2 a person has to fix something, 70 a bug (see `baton skip`), others: start it again.
+
+    Example: BATON_KAFKA=kafka:9092 baton worker scorer
+    """
+    if service not in SERVICES:
+        raise UserError(f"{service}: no service", fix=f"one of {', '.join(SERVICES)}")
+    with cluster(start=False) as settings:
+        logs.configure(settings.log_format, settings.log_level, processor=service)
+        code = run(service, [processor(service, settings)], settings)
+    if code is not ExitCode.OK:
+        raise typer.Exit(int(code))
