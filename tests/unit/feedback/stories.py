@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from baton_schemas.catalogue import CONTRACTS
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigKind, ConfigManifest, ManifestEntry
 from baton_schemas.contract import Contract
 from baton_schemas.documents.definition import LeadDefinition
@@ -136,20 +137,18 @@ class Story:
 
     def told(self, topic: str) -> list[Any]:
         """What was published on a topic, each record once: repeats have equal ids and equal bytes (L2)."""
-        from baton_schemas.catalogue import CONTRACTS  # noqa: PLC0415
-
-        found: dict[str, bytes] = {}
-        result = []
+        found: dict[str, Any] = {}
         for record in self.engine.records(topic):
             event = from_record(record.headers, record.value)
-            assert found.setdefault(event.id, event.data or b"") == event.data, f"{topic}: two records, one id"
-            if [*found][-1] == event.id and len(found) > len(result):
-                result.append(CONTRACTS[event.type].model_validate_json(event.data or b""))
-        return result
+            data = CONTRACTS[event.type].model_validate_json(event.data or b"")
+            assert found.setdefault(event.id, data) == data, f"{topic}: two records, one id"
+        return list(found.values())
 
     def dead(self, topic: str = "feedback.events") -> list[tuple[str, str]]:
         """Code and field of every dead letter of a topic."""
-        return [(header(record, "baton-dead-code"), header(record, "baton-dead-field")) for record in self.letters(topic)]
+        return [
+            (header(record, "baton-dead-code"), header(record, "baton-dead-field")) for record in self.letters(topic)
+        ]
 
     def letters(self, topic: str = "feedback.events") -> list[LogRecord]:
         """The dead letters of a topic."""
