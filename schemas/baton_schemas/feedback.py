@@ -69,7 +69,7 @@ class LeadRecycled(Contract):
     handoff: Name
     reason: Name
     not_before: Time | None = None
-    nurture: Text | None = Field(None, description="what marketing may do with it, from the reason catalogue")
+    nurture: Text | None = Field(default=None, description="what marketing may do with it, from the reason catalogue")
     revoked: bool = False
     versions: Versions
     at: Time

@@ -52,7 +52,7 @@ class LeadScored(Contract):
     missing: list[Text] = Field(default=[], description="what is missing to qualify, in words")
     versions: Versions
     at: Time
-    next_change_at: Time | None = Field(None, description="when time alone will change the grade")
+    next_change_at: Time | None = Field(default=None, description="when time alone will change the grade")
     cause: Name
 
 
@@ -94,7 +94,7 @@ class Dossier(Part):
     ledger: list[LedgerLine]
     evidence: list[Text] = Field(default=[], description="which required evidence was met, by what, when")
     engaged: list[Engaged] = []
-    engaged_cut: Count = Field(0, description="how many older ones are not shown")
+    engaged_cut: Count = Field(default=0, description="how many older ones are not shown")
     campaign: Text | None = None
     colleagues: list[Colleague] = []
     notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")

@@ -22,9 +22,11 @@ class AssignRequest(Contract):
     pool: Name
     territory: Name
     tier: Name
-    preferred: Name | None = Field(None, description="existing owner, asked first (H2)")
+    preferred: Name | None = Field(default=None, description="existing owner, asked first (H2)")
     excluded: list[Name] = Field(default=[], description="reps who had it already: never assigned back (H1)")
-    charged: Name | None = Field(None, description="a person gave it to this rep: charge the turn, do not choose")
+    charged: Name | None = Field(
+        default=None, description="a person gave it to this rep: charge the turn, do not choose"
+    )
     at: Time
 
 
@@ -128,7 +130,7 @@ class LeadUnrouted(Contract):
     reason: Name
     detail: Text
     waiting: bool
-    tell: Name | None = Field(None, description="owner who is told instead of a new handoff (H2)")
+    tell: Name | None = Field(default=None, description="owner who is told instead of a new handoff (H2)")
     passed_over: list[PassedOver] = []
     config_set: Name
     at: Time
@@ -148,7 +150,7 @@ class SlaEvent(Contract):
     tier: Name
     territory: Name
     due_at: Time
-    elapsed_s: float = Field(0, description="business seconds since the clock started")
+    elapsed_s: float = Field(default=0, description="business seconds since the clock started")
     reason: Name | None = None
     at: Time
     cause: Name

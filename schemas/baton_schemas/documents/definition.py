@@ -217,9 +217,9 @@ class Tier(Document):
 class Learning(Document):
     """Guard rails for what sales' answers may change, in points.
 
-    One publication moves a criterion by `max_step` at most, all of them together by `max_drift` from the signed points;
-    a criterion needs `min_sample` answered leads that met it and as many that did not. A new model is considered after
-    every `every_labels` leads that sales answered for; `frozen` criteria never move.
+    One publication moves a criterion by `max_step` at most, and no number of them further than `max_drift` from its
+    signed points; it needs `min_sample` answered leads that met it and as many that did not. A new model is considered
+    after every `every_labels` leads that sales answered for; `frozen` criteria never move.
     """
 
     max_step: Annotated[float, Field(gt=0, le=100)] = 1.0
