@@ -24,10 +24,16 @@ class IdentityLinked(Contract):
 
 class LedgerPublished(Contract):
     """The whole ledger of `source` for its root (the record's key). The latest `version` per source counts; `packed`
-    (base64 of the scorer's own packed layout) absent means: unlinked, remove it."""
+    (base64 of the scorer's own packed layout) absent means: unlinked, remove it.
+
+    `via` is the identity that says so: the source itself, or one on the way that passes it on; `linked_at` and
+    `link_cause` are the stamp of the link that `via` follows, or of the one that took it elsewhere."""
 
     TYPE: ClassVar[str] = "baton.identity.ledger.v1"
 
     source: Name
     version: Count
     packed: str | None = None
+    via: Name
+    linked_at: Time
+    link_cause: Name
