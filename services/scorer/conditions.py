@@ -28,7 +28,8 @@ def compile_condition(condition: Condition) -> Test:
     if condition.not_ is not None:
         inner = compile_condition(condition.not_)
         return lambda values: not inner(values)
-    return _test(condition.subject() or "", condition)
+    subject = f"@{condition.field}" if condition.field else condition.subject()
+    return _test(subject or "", condition)
 
 
 def as_number(value: Scalar) -> float | None:

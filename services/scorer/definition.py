@@ -121,7 +121,7 @@ def check_signed(definition: LeadDefinition) -> None:
 
 
 def read(text: str, where: str) -> LeadDefinition:
-    """The definition in a YAML text, checked. Raises UserError naming line, field and fix; signatures are not asked for."""
+    """The definition in a YAML text, checked but for its signatures. UserError names line, field and fix."""
     return parse(LeadDefinition, text, where)
 
 

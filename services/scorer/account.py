@@ -1,0 +1,120 @@
+"""The account's side: who of a company is engaged, how the company stands with us, and who should know (H2).
+
+Members tell their grade; the CRM tells the standing. A member hears the account's story when its own summary comes
+in, while it is warm when a colleague's does, and always when the standing changes; never the same story twice.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from baton_schemas.accounts import AccountSignal, Colleague, MemberChanged
+from baton_schemas.crm import AccountFacts, AccountStanding
+
+PREFIX = b"a:"
+MAX_MEMBERS = 500
+MAX_COLLEAGUES = 5
+_VERSION_BYTE = b"\x01"
+
+
+class Member(msgspec.Struct, array_like=True):
+    """A person's summary; `told` stands for the story it heard last."""
+
+    version: int
+    grade: str
+    job_title: str | None = None
+    engaged_at: int | None = None
+    told: str = ""
+
+
+class Account(msgspec.Struct, array_like=True):
+    """Everything kept under one account key. `standing` is an AccountStanding as JSON."""
+
+    members: dict[str, Member] = msgspec.field(default_factory=dict)
+    standing: bytes | None = None
+    standing_at: int = 0
+    version: int = 0
+
+
+def member_changed(account: Account, key: str, change: MemberChanged) -> list[AccountSignal]:
+    """Takes a summary in; answers with what members should hear. Older summaries change nothing."""
+    known = account.members.get(change.person)
+    if known is not None and known.version >= change.version:
+        return []
+    if change.removed:
+        account.members.pop(change.person, None)
+        return _tell(account, key, _warm(account))
+    if known is None and len(account.members) >= MAX_MEMBERS:
+        coldest = max(account.members, key=lambda each: _rank(account.members[each], each))
+        del account.members[coldest]
+    account.members[change.person] = Member(
+        change.version,
+        change.grade or "D4",
+        change.job_title,
+        change.engaged_at,
+        known.told if known is not None else "",
+    )
+    account.members = dict(sorted(account.members.items()))
+    return _tell(account, key, [change.person, *(each for each in _warm(account) if each != change.person)])
+
+
+def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[AccountSignal]:
+    """Takes the CRM's word in, if it is newer; answers with what members should hear."""
+    if facts.at < account.standing_at:
+        return []
+    account.standing = facts.standing.model_dump_json(exclude_none=True).encode()
+    account.standing_at = facts.at
+    return _tell(account, key, list(account.members))
+
+
+def story_of(packed: bytes | None) -> AccountSignal | None:
+    """The story as a member keeps it."""
+    return None if packed is None else AccountSignal.model_validate_json(packed)
+
+
+def pack(account: Account) -> bytes:
+    """The state's bytes, first byte = version."""
+    return _VERSION_BYTE + _ENCODER.encode(account)
+
+
+def unpack(packed: bytes) -> Account:
+    """The exact reverse of `pack`."""
+    return _DECODER.decode(memoryview(packed)[1:])
+
+
+def _tell(account: Account, key: str, persons: list[str]) -> list[AccountSignal]:
+    standing = None if account.standing is None else AccountStanding.model_validate_json(account.standing)
+    engaged = _warm(account)
+    signals = []
+    for person in persons:
+        colleagues = [_colleague(account, each) for each in engaged if each != person][:MAX_COLLEAGUES]
+        if standing is None and not colleagues and not account.members[person].told:
+            continue
+        signal = AccountSignal(account=key, person=person, version=0, standing=standing, colleagues=colleagues)
+        told = blake2b(signal.to_json(), digest_size=8).hexdigest()
+        if told != account.members[person].told:
+            account.members[person].told = told
+            account.version += 1
+            signals.append(signal.model_copy(update={"version": account.version}))
+    return signals
+
+
+def _warm(account: Account) -> list[str]:
+    """The most engaged members, best first."""
+    warm = [each for each, member in account.members.items() if member.grade[-1:] in ("1", "2", "3")]
+    return sorted(warm, key=lambda each: _rank(account.members[each], each))[: MAX_COLLEAGUES + 1]
+
+
+def _rank(member: Member, person: str) -> tuple[str, str, int, str]:
+    return member.grade[-1:], member.grade[:1], -(member.engaged_at or 0), person
+
+
+def _colleague(account: Account, person: str) -> Colleague:
+    member = account.members[person]
+    return Colleague(person=person, grade=member.grade, job_title=member.job_title, engaged_at=member.engaged_at)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Account)

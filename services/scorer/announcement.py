@@ -1,0 +1,146 @@
+"""What the scorer says, as records: ids derive from what caused them, so a decision told twice is one record (L2)."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import blake2b
+
+from baton_schemas.accounts import MemberChanged
+from baton_schemas.contract import Contract
+from baton_schemas.envelope import envelop, to_headers
+from baton_schemas.identity import IdentityLinked, LedgerPublished
+from baton_schemas.keys import handoff_id
+from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
+from services.runtime.effects import Send
+from services.runtime.origin import Origin
+from services.runtime.record import Record
+from services.scorer.account import story_of
+from services.scorer.definition import Rules
+from services.scorer.dossier import contact_of, dossier_of
+from services.scorer.engagement import Envelope
+from services.scorer.explanation import ledger_lines, missing
+from services.scorer.identity import Publication
+from services.scorer.person import Link, Person
+from services.scorer.qualification import Judgement, tier_of
+
+SOURCE = "/baton/scorer"
+RECORDED_HEADER = "baton-recorded"
+"""When the log took a re-keyed event in first (Baton ms): latency is counted from there."""
+
+
+def cause_of(source: str, id: str) -> str:
+    """`<source>#<id>`, shortened by a hash where it is longer than a contract's name may be."""
+    cause = f"{source}#{id}"
+    if len(cause) <= 128:
+        return cause
+    return f"{cause[:90]}~{blake2b(cause.encode(errors='surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def handoff_of(key: str, rules: Rules, qualification: int) -> str:
+    """The id of a lead's n-th handoff under the definition."""
+    return handoff_id(key, rules.definition.name, qualification)
+
+
+def timer_cause(name: str, due: int) -> str:
+    """The cause that a timer is."""
+    return f"timer:{name}@{due}"
+
+
+def record(topic: str, key: str, data: Contract, *, cause: str, at: int, part: str = "") -> Send:
+    """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause)."""
+    material = f"{data.TYPE}|{key}|{cause}|{part}".encode(errors="surrogatepass")
+    headers, value = envelop(data, id=blake2b(material, digest_size=16).hexdigest(), source=SOURCE, time=at)
+    return Send(topic, key.encode(), value, headers)
+
+
+def rekeyed(original: Record, envelope: Envelope, key: str, at: int, recorded: int) -> Send:
+    """The event under its owner's key: its own source, id and type, its time as clamped here, its position."""
+    headers = to_headers(id=envelope.id, source=envelope.source, type=envelope.type, time=at)
+    origin = Origin("engagement.events", original.partition, original.offset).header()
+    stamp = (RECORDED_HEADER, str(recorded).encode())
+    return Send("engagement.linked", key.encode(), envelope.data, (*headers, origin, stamp))
+
+
+def linked(person: str, root: str | None, *, at: int, evidence: str, cause: str, now: int) -> Send:
+    """Evidence, to the identity it is about, that it belongs to `root`, or no longer to anybody."""
+    data = IdentityLinked(person=person, root=root, at=at, cause=evidence)
+    return record("engagement.linked", person, data, cause=cause, at=now, part=root or "")
+
+
+def published(publication: Publication, via: str, link: Link, *, cause: str, now: int) -> Send:
+    """A profile for a root, or the word that it is taken back."""
+    to, source, version, packed = publication
+    data = LedgerPublished(
+        source=source,
+        version=version,
+        packed=None if packed is None else b64encode(packed).decode(),
+        via=via,
+        linked_at=link.at,
+        link_cause=link.cause,
+    )
+    return record("engagement.linked", to, data, cause=cause, at=now, part=f"{source}|{version}|{packed is None}")
+
+
+def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: int) -> Send:
+    """The lead's current truth."""
+    lead = person.lead
+    data = LeadScored.model_construct(
+        lead=key,
+        grade=judgement.grade,
+        fit=judgement.fit / 10,
+        engagement=judgement.engagement / 10,
+        score=judgement.score / 10,
+        qualified=lead.qualified,
+        ledger=ledger_lines(judgement),
+        missing=[] if lead.qualified else missing(judgement),
+        versions=judgement.rules.versions,
+        at=now,
+        next_change_at=lead.check_at,
+        cause=cause,
+    )
+    return record("leads.scored", key, data, cause=cause, at=now)
+
+
+def unscored(key: str) -> Send:
+    """No lead any more: other systems forget its score."""
+    return Send("leads.scored", key.encode(), None)
+
+
+def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now: int, event_at: int) -> Send:
+    """The n-th qualification of a lead, with its story. `person.lead` already counts it."""
+    lead, membership = person.lead, person.membership
+    story = story_of(membership.story)
+    owner = next((profile.facts.owner for profile in judgement.profiles if profile.facts and profile.facts.owner), None)
+    standing = story.standing if story is not None else None
+    data = LeadQualified(
+        lead=key,
+        handoff=handoff_of(key, judgement.rules, lead.qualification),
+        qualification=lead.qualification,
+        contact=contact_of(judgement.traits),
+        account=membership.account,
+        standing=standing,
+        owner=owner or (standing.owner if standing is not None else None),
+        grade=judgement.grade,
+        tier=tier_of(judgement.rules, judgement.grade),
+        fit=judgement.fit / 10,
+        engagement=judgement.engagement / 10,
+        score=judgement.score / 10,
+        dossier=dossier_of(judgement, story),
+        signatures=list(judgement.rules.signatures),
+        versions=judgement.rules.versions,
+        at=now,
+        event_at=event_at,
+        cause=cause,
+    )
+    return record("leads.qualified", key, data, cause=cause, at=now)
+
+
+def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:
+    """The handoff is void (H3)."""
+    data = LeadWithdrawn(lead=key, handoff=handoff, reason=reason, merged_into=merged_into, at=now, cause=cause)
+    return record("leads.qualified", key, data, cause=cause, at=now, part=handoff)
+
+
+def member(account: str, data: MemberChanged, *, cause: str, now: int) -> Send:
+    """A person's summary for its account."""
+    return record("accounts.members", account, data, cause=cause, at=now, part=data.person)

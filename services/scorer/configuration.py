@@ -1,0 +1,80 @@
+"""What is in force: the signed definition and the model over it, read from the topics that every process reads whole.
+
+A set that is broken, unsigned or without exactly one definition is refused, once for each snapshot, with a reason; the
+last good one stays in force. With none at all nothing can be judged, so the lane is told to wait.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from baton_schemas.configuration import ErasureRequested
+from baton_schemas.feedback import ModelPublished
+from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
+from services.runtime.errors import Transient, UserError
+from services.runtime.processor import Globals
+from services.scorer.definition import Rules, check_signed, compile_rules, read
+
+MODELS_TOPIC = "scoring.models"
+ERASURES_TOPIC = "privacy.erasures"
+
+
+class InForce:
+    """Compiles once per change of the topics, and remembers the last good rules."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int] | None = None
+        self._snapshot: Globals | None = None
+        self._rules: Rules | None = None
+        self.refusal: str | None = None
+        """Why the configuration on the topic is not in force, or None when it is."""
+
+    def rules(self, snapshot: Globals) -> Rules:
+        """The rules in force. Raises Transient when there never were any."""
+        if snapshot is not self._snapshot or self._rules is None:
+            self._snapshot = snapshot
+            offsets = (snapshot.offsets.get(CONFIG_TOPIC, -1), snapshot.offsets.get(MODELS_TOPIC, -1))
+            if offsets != self._seen or self._rules is None:
+                self._seen = offsets
+                self._take_up(snapshot)
+        if self._rules is None:
+            raise Transient(self.refusal or "no configuration: run `baton apply config/`")
+        return self._rules
+
+    def _take_up(self, snapshot: Globals) -> None:
+        try:
+            self._rules = compiled(snapshot)
+            self.refusal = None
+        except (UserError, BrokenSetError) as error:
+            self.refusal = str(error)
+
+
+def compiled(snapshot: Globals) -> Rules:
+    """The rules in a snapshot. Raises UserError or BrokenSetError when they may not be in force."""
+    texts = active_set(snapshot).of("definition")
+    if not texts:
+        raise UserError("no configuration", fix="run `baton apply config/`")
+    if len(texts) > 1:
+        raise UserError(f"definitions {', '.join(texts)}: several at once", fix="apply one lead definition")
+    ((name, text),) = texts.items()
+    definition = read(text, f"definition/{name}")
+    check_signed(definition)
+    return compile_rules(definition, _model(snapshot, definition.name))
+
+
+def erased_at(snapshot: Globals, key: bytes) -> int | None:
+    """When the person asked to be forgotten (ms), or None."""
+    packed = snapshot.table(ERASURES_TOPIC).get(key)
+    if packed is None:
+        return None
+    return ErasureRequested.model_validate_json(packed).at
+
+
+def _model(snapshot: Globals, definition: str) -> ModelPublished | None:
+    packed = snapshot.table(MODELS_TOPIC).get(definition.encode())
+    if packed is None:
+        return None
+    try:
+        return ModelPublished.model_validate_json(packed)
+    except ValidationError:
+        raise UserError(f"{MODELS_TOPIC}: {definition}: not a model", fix="publish a valid model") from None

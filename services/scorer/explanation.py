@@ -1,0 +1,119 @@
+"""A score in words: why it is what it is, and what is missing. What these functions are given is all they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from baton_schemas.contract import format_time
+from baton_schemas.leads import LeadQualified, LeadScored, LedgerLine, Versions
+from services.scorer.definition import Rules
+from services.scorer.ledger import HOUR_MS
+from services.scorer.qualification import Judgement
+
+_STOPS = {
+    "do_not_contact": "the CRM says: do not contact",
+    "consent_refused": "has refused to be contacted",
+}
+
+
+def ledger_lines(judgement: Judgement) -> list[LedgerLine]:
+    """The exact ledger: fit, then engagement, in the definition's order; the points sum to the score."""
+    lines = [
+        LedgerLine(criterion=rule.id, kind="fit", label=rule.label, points=rule.points / 10, count=1, weight=1.0)
+        for rule in judgement.fit_lines
+    ]
+    lines += [
+        LedgerLine(
+            criterion=reading.rule.id,
+            kind="engagement",
+            label=reading.rule.label,
+            points=reading.points / 10,
+            count=reading.times,
+            latest_at=min(reading.latest, judgement.hour) * HOUR_MS,
+            capped=reading.capped,
+            weight=reading.weight,
+        )
+        for reading in judgement.readings
+    ]
+    return lines
+
+
+def missing(judgement: Judgement) -> list[str]:
+    """What is missing to qualify, in words; empty when nothing is."""
+    rules = judgement.rules
+    words = []
+    if judgement.stop is not None:
+        words.append(f"is no lead: {stop_in_words(rules, judgement.stop)}")
+    if (lacking := rules.enter - judgement.score) > 0:
+        words.append(f"{lacking / 10:g} points more to reach {rules.enter / 10:g}")
+    for each in judgement.evidence:
+        if each.hour is None:
+            labels = " or ".join(rules.by_id[name].label.lower() for name in each.rule.any_of)
+            words.append(f"{each.rule.label}: {labels}, within {each.rule.within_h // 24} days")
+    if judgement.missing_contact:
+        words.append("sales can't reach the person without: " + ", ".join(judgement.missing_contact))
+    return words
+
+
+def evidence(judgement: Judgement) -> list[str]:
+    """Which required evidence was met, by what, when (to the hour)."""
+    words = []
+    for each in judgement.evidence:
+        if each.hour is None:
+            continue
+        met = [
+            reading.rule.label
+            for reading in judgement.readings
+            if reading.rule.id in each.rule.any_of and reading.latest >= judgement.hour - each.rule.within_h
+        ]
+        when = format_time(min(each.hour, judgement.hour) * HOUR_MS)[:13].replace("T", " ")
+        words.append(f"{each.rule.label}: {', '.join(met)} (last {when}h UTC)")
+    return words
+
+
+def stop_in_words(rules: Rules, reason: str) -> str:
+    """What forbids a lead, in the definition's words where it has some."""
+    return next((each.label for each in rules.disqualifiers if each.reason == reason), _STOPS.get(reason, reason))
+
+
+def explain(record: LeadScored | LeadQualified) -> list[str]:
+    """A record that the scorer sent, as lines for people: grade and score, each criterion with its points, what is
+    missing or which evidence was met, who signed, what judged. Needs nothing beside the record."""
+    lines = [f"grade {record.grade}: {record.score:g} points = fit {record.fit:g} + engagement {record.engagement:g}"]
+    ledger = record.ledger if isinstance(record, LeadScored) else record.dossier.ledger
+    lines += [line_in_words(line) for line in sorted(ledger, key=lambda line: -line.points)]
+    if isinstance(record, LeadScored):
+        lines += [f"missing: {each}" for each in record.missing]
+        if record.next_change_at is not None:
+            lines.append(f"time alone changes the grade at {format_time(record.next_change_at)}")
+    else:
+        lines += [f"evidence: {each}" for each in record.dossier.evidence]
+        lines += [f"signed for {each.team} by {each.by} at {format_time(each.at)}" for each in record.signatures]
+    return [*lines, judged_by(record.versions)]
+
+
+def line_in_words(line: LedgerLine) -> str:
+    """One line of a ledger: points, label, how often and when last, whether the cap holds it.
+
+    >>> line_in_words(LedgerLine(criterion="webinar", kind="engagement", label="Webinar", points=7.5, count=1))
+    '  +7.5  Webinar (1 time)'
+    """
+    details: list[str] = []
+    if line.kind == "engagement":
+        details.append(f"{line.count} time{'s' if line.count != 1 else ''}")
+        if line.latest_at is not None:
+            details.append(f"last {format_time(line.latest_at)[:10]}")
+        if line.capped:
+            details.append("at its cap")
+    return f"{line.points:+6.1f}  {line.label}" + (f" ({', '.join(details)})" if details else "")
+
+
+def judged_by(versions: Versions) -> str:
+    """What judged, in words."""
+    model = f"model version {versions.model_version}" if versions.model_version else "the signed points"
+    return f"judged by {versions.definition} version {versions.definition_version} with {model}"
+
+
+def reasons(lines: Sequence[LedgerLine], most: int = 3) -> list[str]:
+    """The labels that add most, best first."""
+    return [line.label for line in sorted(lines, key=lambda line: -line.points)[:most] if line.points > 0]

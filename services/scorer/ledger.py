@@ -1,0 +1,252 @@
+"""The ledger of one identity: how often each criterion was met, and when. The score is read from it (L1).
+
+It holds integers only: per criterion, buckets of distinct events. The two newest days are kept by the hour, older ones
+by the day; for 31 days a bucket holds the ids of its events (so a repeat counts nothing), later their number. Every
+step is a function of the set of events, not of their order:
+
+- what is coarse follows from the newest event alone, and coarsening adds up what the finer buckets hold;
+- a criterion counts at most 20 events of one day: then the day is full, and its ids are let go;
+- a criterion keeps its 60 newest days beyond the ids' horizon; what is cut off is added to `cut`.
+
+So events may come in any order and any number of times and give the same bytes, as long as none comes more than 31
+days after a newer one; such a late one is refused, because nobody knows any more whether it is a repeat.
+
+Reading: an event weighs 2^(-age / half-life), age in whole hours, from its hour or, in a day's bucket, from the day's
+last hour. A line is points x the sum of weights, at most the cap, rounded once to tenths; the score adds the lines up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from services.scorer.definition import SCALE, EngagementRule
+
+HOUR_MS = 3_600_000
+ID_BYTES = 6
+IDS_DAYS = 31
+FULL_DAY = 20
+COUNT_DAYS = 60
+ALL = "*"
+"""The line of all events that met any criterion; no criterion can have this name."""
+
+Buckets = dict[int, bytes | int]
+"""By code: an even code is twice the hour since 1970, an odd one 48 x the day + 1. Ids (sorted), or a number."""
+Added = Literal["counted", "repeated", "full"]
+
+
+class Ledger(msgspec.Struct, array_like=True):
+    """Buckets by criterion, and the hour of the newest event. Changed in place by the one batch that decoded it."""
+
+    newest: int = 0
+    cut: int = 0
+    lines: dict[str, Buckets] = msgspec.field(default_factory=dict)
+
+
+class Reading(NamedTuple):
+    """A line as it stands at a moment. `points` in tenths; `uncapped` = points x weights in tenths x SCALE; `latest` is
+    the hour of the newest bucket (of a day's bucket: its last hour)."""
+
+    rule: EngagementRule
+    points: int
+    uncapped: int
+    times: int
+    latest: int
+    capped: bool
+
+    @property
+    def weight(self) -> float:
+        """How often the criterion counts after decay and cap: its points in force times this are its points."""
+        weight = self.uncapped / SCALE / self.rule.points if self.rule.points else 0.0
+        most = self.rule.cap / self.rule.points if self.rule.cap is not None and self.rule.points else weight
+        return round(min(weight, most), 4)
+
+
+def advance(ledger: Ledger, hour: int) -> tuple[bool, bool]:
+    """Takes note of an event at `hour`. Answers whether buckets were reshaped, and whether any was cut off."""
+    before = ledger.newest
+    if hour <= before:
+        return False, False
+    ledger.newest = hour
+    today = hour // 24
+    if today == before // 24 or not ledger.lines:
+        return False, False
+    reshaped = False
+    cut = ledger.cut
+    for name, buckets in ledger.lines.items():
+        if _is_stale(buckets, today):
+            ledger.lines[name], lost = _coarsened(buckets, today)
+            ledger.cut += lost
+            reshaped = True
+    return reshaped, ledger.cut > cut
+
+
+def is_too_late(ledger: Ledger, hour: int) -> bool:
+    """Whether an event at `hour` is older than the ids that are kept: nobody knows whether it is a repeat."""
+    return hour // 24 < ledger.newest // 24 - IDS_DAYS
+
+
+def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
+    """Counts one event once. It must not be too late, and `advance` must have been told of its hour before."""
+    today, day = ledger.newest // 24, hour // 24
+    buckets = ledger.lines.get(criterion)
+    by_day = day * 48 + 1
+    if buckets is None:
+        ledger.lines[criterion] = {hour * 2 if day >= today - 1 else by_day: id}
+        if len(ledger.lines) > 1:
+            ledger.lines = dict(sorted(ledger.lines.items()))
+        return "counted"
+    if type(buckets.get(by_day)) is int:
+        return "full"
+    if any(_holds(held, id) for held in buckets.values()):
+        return "repeated"
+    code = hour * 2 if day >= today - 1 else by_day
+    held = buckets.get(code)
+    if held is None:
+        late = code < next(reversed(buckets))
+        buckets[code] = id
+        if late:
+            ledger.lines[criterion] = buckets = dict(sorted(buckets.items()))
+    else:
+        buckets[code] = _with(held, id)
+    if len(buckets[code]) >= ID_BYTES * FULL_DAY or code != by_day:  # type: ignore[arg-type]  # ids were put there above
+        _fill_up(ledger, criterion, day)
+    return "counted"
+
+
+def read_line(rule: EngagementRule, sources: Iterable[Buckets], now_hour: int) -> Reading:
+    """The line of one criterion over all sources."""
+    weights, weighed, count, latest = rule.weights, 0, 0, 0
+    for buckets in sources:
+        for code, held in buckets.items():
+            number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]
+            count += number
+            hour = (code >> 1) + 23 * (code & 1)
+            latest = max(latest, hour)
+            if weights is None:
+                weighed += number * SCALE
+            else:
+                age = now_hour - hour
+                if age < len(weights):
+                    weighed += number * weights[age if age > 0 else 0]
+    return _reading(rule, weighed, count, latest)
+
+
+def read_lines(rules: Iterable[EngagementRule], ledgers: Iterable[Ledger], now_hour: int) -> list[Reading]:
+    """The lines of all criteria that were ever met, in the definition's order."""
+    lines = [ledger.lines for ledger in ledgers]
+    readings = []
+    for rule in rules:
+        sources = [held[rule.id] for held in lines if rule.id in held]
+        if sources:
+            readings.append(read_line(rule, sources, now_hour))
+    return readings
+
+
+def latest_hour(criteria: Iterable[str], ledgers: Iterable[Ledger]) -> int | None:
+    """The hour of the newest bucket of any of the criteria."""
+    latest: int | None = None
+    wanted = tuple(criteria)
+    for ledger in ledgers:
+        for name in wanted:
+            if buckets := ledger.lines.get(name):
+                code = next(reversed(buckets))
+                hour = (code >> 1) + 23 * (code & 1)
+                latest = hour if latest is None or hour > latest else latest
+    return latest
+
+
+def counted(ledgers: Iterable[Ledger]) -> int:
+    """How many events met any criterion (at most 20 a day and source; cut days included)."""
+    return sum(sum(map(_number, ledger.lines.get(ALL, {}).values())) for ledger in ledgers)
+
+
+def rounded(raw: int) -> int:
+    """Tenths from tenths x SCALE, halves away from zero, so that a line and its negative mirror each other."""
+    return (raw + SCALE // 2) // SCALE if raw >= 0 else -((SCALE // 2 - raw) // SCALE)
+
+
+def _reading(rule: EngagementRule, weighed: int, count: int, latest: int) -> Reading:
+    uncapped = rule.points * weighed
+    points = rounded(uncapped)
+    cap = rule.cap
+    capped = cap is not None and abs(points) > abs(cap)
+    if capped and cap is not None:
+        points = cap
+    return Reading(rule, points, uncapped, count, latest, capped)
+
+
+def _number(held: bytes | int) -> int:
+    return held if isinstance(held, int) else len(held) // ID_BYTES
+
+
+def _holds(held: bytes | int, id: bytes) -> bool:
+    if isinstance(held, int):
+        return False
+    at = held.find(id)
+    while at >= 0:
+        if at % ID_BYTES == 0:
+            return True
+        at = held.find(id, at + 1)
+    return False
+
+
+def _with(held: bytes | int, id: bytes) -> bytes:
+    if isinstance(held, int):
+        raise TypeError("a full bucket takes no ids")
+    if id > held[-ID_BYTES:]:
+        return held + id
+    ids = [held[at : at + ID_BYTES] for at in range(0, len(held), ID_BYTES)]
+    return b"".join(sorted((*ids, id)))
+
+
+def _fill_up(ledger: Ledger, criterion: str, day: int) -> None:
+    """Makes a day that holds 20 events one bucket without ids."""
+    buckets = ledger.lines[criterion]
+    first, beyond = day * 48, (day + 1) * 48
+    codes = [code for code in buckets if first <= code < beyond]
+    if sum(_number(buckets[code]) for code in codes) < FULL_DAY:
+        return
+    for code in codes:
+        del buckets[code]
+    buckets[first + 1] = FULL_DAY
+    ledger.lines[criterion] = dict(sorted(buckets.items()))
+
+
+def _is_stale(buckets: Mapping[int, bytes | int], today: int) -> bool:
+    by_hour, with_ids = (today - 1) * 48, (today - IDS_DAYS) * 48
+    return any(
+        code < by_hour and (not code & 1 or (code < with_ids and not isinstance(held, int)))
+        for code, held in buckets.items()
+    )
+
+
+def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int]:
+    """The buckets as of `today`, and how many events were cut off."""
+    by_hour, with_ids = (today - 1) * 48, (today - IDS_DAYS) * 48
+    result: Buckets = {}
+    for code, held in buckets.items():
+        if code >= by_hour or code & 1:
+            result[code] = held
+            continue
+        day = code // 48 * 48 + 1
+        earlier = result.get(day, b"")
+        result[day] = _merged(earlier, held)
+    numbers: list[int] = []
+    for code, held in result.items():
+        if code < with_ids:
+            result[code] = _number(held)
+            numbers.append(code)
+    lost = 0
+    for code in sorted(numbers)[:-COUNT_DAYS]:
+        lost += _number(result.pop(code))
+    return dict(sorted(result.items())), lost
+
+
+def _merged(one: bytes | int, other: bytes | int) -> bytes:
+    if isinstance(one, int) or isinstance(other, int):
+        raise TypeError("a full day has no hours")
+    both = one + other
+    return b"".join(sorted(both[at : at + ID_BYTES] for at in range(0, len(both), ID_BYTES)))

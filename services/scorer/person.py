@@ -1,0 +1,108 @@
+"""What is kept of one identity under its key: its profile, its place among identities, its standing as a lead.
+
+The profile is a function of the set of its events. The rest are notes of decisions that were taken and told, in the
+order in which things happened, and differs with that order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.scorer.profile import Profile
+
+PREFIX = b"p:"
+STATE_VERSION = 1
+_VERSION_BYTE = bytes([STATE_VERSION])
+
+
+class Link(msgspec.Struct, array_like=True, frozen=True):
+    """Which identity this one belongs to (None: to itself). The latest (event time, cause) wins."""
+
+    root: str | None
+    at: int
+    cause: str
+
+    @property
+    def stamp(self) -> tuple[int, str]:
+        """What decides between two links."""
+        return self.at, self.cause
+
+
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """The profile of a linked identity as it was published last, or the memory that it was taken back (None)."""
+
+    version: int
+    via: str
+    packed: bytes | None
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True):
+    """The latest evidence here that a weaker identity belongs to this one."""
+
+    at: int
+    cause: str
+
+
+class Lead(msgspec.Struct, array_like=True):
+    """What was decided and told. Points in tenths, times in ms.
+
+    `slack` is how many points may be added before anything can change upwards; `check_at` is when time alone may
+    change something. `qualified` says that the score has not fallen below exit since the lead qualified; `handoff` is
+    the last one announced and not withdrawn.
+    """
+
+    judged: str = ""
+    judged_at: int = 0
+    grade: str = ""
+    fit: int = 0
+    qualified: bool = False
+    qualification: int = 0
+    handoff: str | None = None
+    as_customer: bool = False
+    mixed: bool = False
+    slack: int = 0
+    check_at: int | None = None
+
+
+class Membership(msgspec.Struct, array_like=True):
+    """What the account was told of the person, and what it told back (`story`: an AccountSignal as JSON)."""
+
+    account: str | None = None
+    version: int = 0
+    told: str = ""
+    heard: int = 0
+    customer: bool = False
+    story: bytes | None = None
+
+
+class Person(msgspec.Struct, array_like=True):
+    """Everything kept under one person key. `born` is the record time of its first record: erasures before it are
+    done with."""
+
+    profile: Profile = msgspec.field(default_factory=Profile)
+    born: int = 0
+    version: int = 0
+    link: Link | None = None
+    held: dict[str, Held] = msgspec.field(default_factory=dict)
+    claims: dict[str, Claim] = msgspec.field(default_factory=dict)
+    lead: Lead = msgspec.field(default_factory=Lead)
+    membership: Membership = msgspec.field(default_factory=Membership)
+
+    @property
+    def root(self) -> str | None:
+        """The identity this one is linked to; None when it is a root itself."""
+        return self.link.root if self.link is not None else None
+
+
+def pack(person: Person) -> bytes:
+    """The state's bytes, first byte = version."""
+    return _VERSION_BYTE + _ENCODER.encode(person)
+
+
+def unpack(packed: bytes) -> Person:
+    """The exact reverse of `pack`."""
+    return _DECODER.decode(memoryview(packed)[1:])
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Person)

@@ -1,0 +1,267 @@
+"""The scorer: composes the pure parts and dispatches by topic. See README.md for its topics and what always holds."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+
+from msgspec import DecodeError
+
+from baton_schemas.accounts import AccountSignal, MemberChanged
+from baton_schemas.contract import Contract
+from baton_schemas.crm import AccountFacts, PersonFacts
+from baton_schemas.engagement import PersonUnlinked
+from baton_schemas.identity import IdentityLinked, LedgerPublished
+from services.runtime.config_set import CONFIG_TOPIC
+from services.runtime.effects import DeadLetter, Effects
+from services.runtime.errors import Permanent
+from services.runtime.processor import Context
+from services.runtime.record import Batch, Record
+from services.runtime.state import State
+from services.scorer import account as accounts
+from services.scorer import announcement as say
+from services.scorer import identity, person, profile
+from services.scorer.account import Account
+from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce, erased_at
+from services.scorer.engagement import (
+    ENGAGEMENT,
+    Envelope,
+    clamp,
+    fold,
+    open_envelope,
+    read_contract,
+    tie_of,
+)
+from services.scorer.identity import Keyring
+from services.scorer.person import Held, Link
+from services.scorer.profile import Facts
+from services.scorer.turn import ERASED, EVENTS, TIMER, Turn
+
+_EVENTS = {model.TYPE: model for model in ENGAGEMENT}
+_REFUSALS = ("contact", "sales_contact", "direct_marketing")
+"""Purposes of consent without which sales may not call."""
+
+
+def _models(*models: type[Contract]) -> dict[str, type[Contract]]:
+    return {model.TYPE: model for model in models}
+
+
+class ScorerProcessor:
+    """Events in, scores and qualified leads out."""
+
+    name = "scorer"
+    state_version = person.STATE_VERSION
+    inputs = ("engagement.events", "engagement.linked", "accounts.members", "accounts.signals", "crm.facts")
+    outputs = ("engagement.linked", "accounts.members", "accounts.signals", "leads.scored", "leads.qualified")
+    globals = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self.in_force = InForce()
+        self._topics: dict[str, tuple[dict[str, type[Contract]], Callable[[Turn, Record, Envelope, Contract], str]]] = {
+            "engagement.events": (_EVENTS, self._event),
+            "engagement.linked": (_EVENTS | _models(IdentityLinked, LedgerPublished), self._linked),
+            "accounts.members": (_models(MemberChanged), self._member),
+            "accounts.signals": (_models(AccountSignal), self._signal),
+            "crm.facts": (_models(AccountFacts, PersonFacts), self._facts),
+        }
+
+    def process(self, batch: Batch, state: State, context: Context) -> Effects:
+        """Record by record: a record that can't be used is a dead letter, the next one goes on."""
+        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        models, handle = self._topics[batch.topic]
+        for record in batch.records:
+            turn.now = turn.event_at = context.time(record)
+            kind = "unknown"
+            try:
+                if record.value is None and batch.topic == "crm.facts":
+                    turn.count(EVENTS, "fact", "forgotten")
+                    continue
+                envelope = open_envelope(record)
+                event = read_contract(models, envelope)
+                kind = event.TYPE
+                turn.cause = say.cause_of(envelope.source, envelope.id)
+                result = handle(turn, record, envelope, event)
+            except Permanent as error:
+                turn.effects.dead_letters.append(DeadLetter(record, error.code, error.field, error.fix))
+                result = "refused"
+            turn.count(EVENTS, kind, result)
+        return turn.finish()
+
+    def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
+        """Time alone may have changed a grade: judges as of the due time, and sets the next."""
+        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        turn.now = turn.event_at = due
+        turn.cause = say.timer_cause(name, due)
+        person_key = key.removeprefix(person.PREFIX).decode()
+        one = turn.find(person_key)
+        if name == TIMER and one is not None and one.root is None:
+            turn.decide(person_key, one)
+        return turn.finish()
+
+    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+        """An event as it was published: folded in here if its owner's key is this record's, else sent on."""
+        at, _ = clamp(envelope, turn.now)
+        return self._engaged(turn, record, envelope, event, at, direct=True)
+
+    def _linked(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+        if isinstance(event, IdentityLinked):
+            return self._identity(turn, _own_key(record, event.person), event)
+        if isinstance(event, LedgerPublished):
+            return self._ledger(turn, _own_key(record, None), event)
+        turn.event_at = _recorded(record, turn.now)
+        at = envelope.time if envelope.time is not None else turn.now
+        return self._engaged(turn, record, envelope, event, at, direct=False)
+
+    def _engaged(
+        self, turn: Turn, record: Record, envelope: Envelope, event: Contract, at: int, *, direct: bool
+    ) -> str:
+        evidence = tie_of(envelope).hex()
+        if isinstance(event, PersonUnlinked):
+            for key in self._keyring.unlinked(event):
+                turn.send(say.linked(key, None, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
+            return "unlinked"
+        owner, weaker = self._keyring.owned(event)
+        key_bytes = owner.key.encode()
+        if record.key != key_bytes:
+            if not direct:
+                raise Permanent("misdirected", field="key", fix="publish to engagement.events")
+            turn.send(say.rekeyed(record, envelope, owner.key, at, turn.now))
+            return "rekeyed"
+        erased = erased_at(turn.context.globals, key_bytes)
+        one = turn.find(owner.key)
+        if erased is not None and at <= erased:
+            return ERASED
+        if one is None:
+            one = person.Person(born=turn.now)
+        change = fold(one.profile, turn.rules, event, at, tie_of(envelope))
+        if owner.email is not None and one.profile.email is None:
+            one.profile.email = owner.email
+            change = change._replace(fit=True, touched=True)
+        for key in weaker:
+            if identity.claim(one, key, at, evidence):
+                turn.send(say.linked(key, owner.key, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
+        turn.keep(owner.key, one)
+        turn.after_event(owner.key, one, change)
+        return change.result
+
+    def _identity(self, turn: Turn, key: str, event: IdentityLinked) -> str:
+        one = turn.find_or_new(key)
+        link = Link(event.root, event.at, event.cause)
+        if event.cause == ERASED and (one.link is None or one.link.stamp < link.stamp):
+            one.profile = profile.Profile()
+        turn.relink(key, one, link)
+        return "linked"
+
+    def _ledger(self, turn: Turn, key: str, event: LedgerPublished) -> str:
+        """A linked identity's profile: held, passed on, or proof of a ring."""
+        stamp = Link(None, event.linked_at, event.link_cause)
+        one = turn.find(key)
+        if event.source == key:
+            if one is not None and one.link is not None and one.root and one.link.stamp < stamp.stamp:
+                publications = identity.yield_link(one, key)
+                turn.keep(key, one)
+                turn.publish(key, one, publications)
+                turn.decide(key, one)
+            return "ring"
+        erased = erased_at(turn.context.globals, key.encode())
+        if erased is not None and event.linked_at <= erased and event.packed is not None:
+            turn.disown(event.source, erased)
+            return ERASED
+        if one is None:
+            if event.packed is None:
+                return "repeated"
+            one = person.Person(born=turn.now)
+        packed = None if event.packed is None else _unpacked(event.packed)
+        if not identity.hold(one, event.source, Held(event.version, event.via, packed)):
+            return "repeated"
+        claim = one.claims.get(event.source)
+        if packed is None and event.via == event.source and claim and (claim.at, claim.cause) > stamp.stamp:
+            turn.send(say.linked(event.source, key, at=claim.at, evidence=claim.cause, cause=turn.cause, now=turn.now))
+        turn.keep(key, one)
+        if one.root is not None:
+            turn.publish(key, one, identity.passed_on(one, event.source))
+        else:
+            turn.decide(key, one, unmerged=packed is None)
+        return "held"
+
+    def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract) -> str:
+        assert isinstance(event, MemberChanged)  # noqa: S101  the topic's only model
+        key = _own_key(record, event.account)
+        account = turn.accounts.get(key.encode()) or Account()
+        self._tell(turn, key, account, accounts.member_changed(account, key, event))
+        return "member"
+
+    def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract) -> str:
+        assert isinstance(event, AccountSignal)  # noqa: S101  the topic's only model
+        key = _own_key(record, event.person)
+        one = turn.find(key)
+        if one is not None:
+            turn.hear(key, one, event)
+        return "signal"
+
+    def _facts(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+        if isinstance(event, AccountFacts):
+            key = _own_key(record, event.account)
+            account = turn.accounts.get(key.encode()) or Account()
+            self._tell(turn, key, account, accounts.facts_changed(account, key, event))
+            return "fact"
+        assert isinstance(event, PersonFacts)  # noqa: S101  the topic's other model
+        key = _own_key(record, event.person)
+        one = turn.find_or_new(key)
+        facts = Facts(event.at, tie_of(envelope), event.owner, _stop(event))
+        known = one.profile.facts
+        if known is not None and (known.at, known.tie) >= (facts.at, facts.tie):
+            return "repeated"
+        one.profile.facts = facts
+        turn.keep(key, one)
+        if one.root is not None:
+            turn.publish(key, one, identity.publish_own(one, key))
+        elif one.lead.judged:
+            turn.decide(key, one)
+        return "fact"
+
+    def _tell(self, turn: Turn, key: str, account: Account, signals: list[AccountSignal]) -> None:
+        turn.accounts.put(key.encode(), account)
+        for signal in signals:
+            turn.send(
+                say.record(
+                    "accounts.signals", signal.person, signal, cause=turn.cause, at=turn.now, part=str(signal.version)
+                )
+            )
+
+
+def _own_key(record: Record, named: str | None) -> str:
+    """The record's key, which must be the one that its data names."""
+    key = (record.key or b"").decode()
+    if not key or (named is not None and named != key):
+        raise Permanent("misdirected", field="key", fix="the record's key is the key that its data names")
+    return key
+
+
+def _recorded(record: Record, otherwise: int) -> int:
+    for name, value in record.headers:
+        if name == say.RECORDED_HEADER and value.isdigit():
+            return int(value)
+    return otherwise
+
+
+def _unpacked(text: str) -> bytes:
+    """The packed profile, checked by reading it. Raises Permanent: invalid_field."""
+    try:
+        packed = b64decode(text, validate=True)
+        profile.unpack(packed)
+    except (Base64Error, DecodeError, ValueError):
+        raise Permanent("invalid_field", field="packed", fix="is not a packed profile of this version") from None
+    return packed
+
+
+def _stop(facts: PersonFacts) -> str | None:
+    """Why the CRM's facts forbid a lead, or None."""
+    if facts.do_not_contact:
+        return "do_not_contact"
+    if facts.disqualified is not None:
+        return facts.disqualified
+    refused = any(not consent.granted and consent.purpose in _REFUSALS for consent in facts.consents)
+    return "consent_refused" if refused else None

@@ -1,0 +1,174 @@
+"""The profile of one identity: everything that its own events say, as a function of their set (L1).
+
+Beside the ledger: traits (the latest by event time wins, trait by trait, ties by the event's id), the newest acts, the
+last campaign, what stops it from being a lead. Whatever is bounded keeps the newest, which is the same in any order.
+An identity owns its profile for good; its root reads it beside its own and never takes it over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from services.scorer.ledger import ID_BYTES, Ledger
+
+MAX_TRAITS = 64
+MAX_ACTS = 20
+MAX_TEXT = 1000
+MAX_LIST = 50
+VERSION = b"\x01"
+
+Scalar = str | int | float | bool | None
+Value = Scalar | list[Scalar]
+
+
+class Latest(msgspec.Struct, array_like=True, frozen=True):
+    """A value and the event that said it: time (ms) and id."""
+
+    at: int
+    tie: bytes
+    value: Value
+
+
+class Act(msgspec.Struct, array_like=True, frozen=True):
+    """One thing the person did."""
+
+    at: int
+    tie: bytes
+    action: str
+    subject: str | None = None
+
+
+class Facts(msgspec.Struct, array_like=True, frozen=True):
+    """What the CRM says of the identity, whole; the latest counts."""
+
+    at: int
+    tie: bytes
+    owner: str | None = None
+    stop: str | None = None
+
+
+class Profile(msgspec.Struct, array_like=True):
+    """Changed in place by the one batch that decoded it."""
+
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    email: str | None = None
+    traits: dict[str, Latest] = msgspec.field(default_factory=dict)
+    acts: list[Act] = []
+    campaign: Latest | None = None
+    stopped: Latest | None = None
+    facts: Facts | None = None
+
+
+def event_id(source: str, id: str) -> bytes:
+    """Six bytes that stand for an event: BLAKE2b over source and id."""
+    return blake2b(f"{source}\0{id}".encode(), digest_size=ID_BYTES).digest()
+
+
+def set_trait(profile: Profile, name: str, value: Value, at: int, tie: bytes) -> bool:
+    """Takes a trait in unless a later one is known; None and empty text say nothing. Answers whether it changed."""
+    value = bounded(value)
+    if value in (None, "", []):
+        return False
+    old = profile.traits.get(name)
+    if old is not None and (old.at, old.tie, _order(old.value)) >= (at, tie, _order(value)):
+        return False
+    traits = profile.traits
+    traits[name] = Latest(at, tie, value)
+    if old is None:
+        if len(traits) > MAX_TRAITS:
+            oldest = min(traits, key=lambda each: (traits[each].at, each))
+            del traits[oldest]
+        profile.traits = dict(sorted(traits.items()))
+    return old is None or old.value != value
+
+
+def add_act(profile: Profile, act: Act) -> None:
+    """Adds an act to the newest ones, newest first, once."""
+    acts = profile.acts
+    if acts and len(acts) >= MAX_ACTS and _age(act) < _age(acts[-1]):
+        return
+    place = 0
+    while place < len(acts) and _age(acts[place]) > _age(act):
+        place += 1
+    if place < len(acts) and _age(acts[place]) == _age(act):
+        return
+    profile.acts = [*acts[:place], act, *acts[place:]][:MAX_ACTS]
+
+
+def later(one: Latest | None, other: Latest | None) -> Latest | None:
+    """The later of two, whichever way they are given."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda each: (each.at, each.tie, _order(each.value)))
+
+
+def traits_of(profiles: Iterable[Profile]) -> dict[str, Value]:
+    """The latest value of each trait over all profiles, in the order of names."""
+    found: dict[str, Latest] = {}
+    for profile in profiles:
+        for name, latest in profile.traits.items():
+            newest = later(found.get(name), latest)
+            if newest is not None:
+                found[name] = newest
+    return {name: found[name].value for name in sorted(found)}
+
+
+def acts_of(profiles: Iterable[Profile]) -> list[Act]:
+    """The newest acts over all profiles, newest first."""
+    return sorted((act for profile in profiles for act in profile.acts), key=_age, reverse=True)[:MAX_ACTS]
+
+
+def bounded(value: Value) -> Value:
+    """The value as state keeps it: long text and lists cut, numbers that nobody packs as text.
+
+    >>> bounded(float("inf")), bounded(2**70) == str(2**70), bounded([1, None])
+    ('inf', True, [1])
+    """
+    if isinstance(value, list):
+        kept: list[Scalar] = [_bounded(each) for each in value[:MAX_LIST] if each is not None]
+        return kept
+    return _bounded(value)
+
+
+def subject_of(properties: Mapping[str, Value], url: str | None) -> str | None:
+    """What an act was about, for the dossier: a title or name if the event has one, else the path of its page."""
+    for name in ("title", "name", "subject", "content", "webinar", "form", "path"):
+        value = properties.get(name)
+        if isinstance(value, str) and value:
+            return value[:120]
+    return url.partition("?")[0][:120] if url else None
+
+
+def pack(profile: Profile) -> bytes:
+    """The profile as canonical bytes, first byte = version: equal profiles give equal bytes."""
+    return VERSION + _ENCODER.encode(profile)
+
+
+def unpack(packed: bytes) -> Profile:
+    """The exact reverse of `pack`."""
+    return _DECODER.decode(memoryview(packed)[1:])
+
+
+def _bounded(value: Scalar) -> Scalar:
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if -(1 << 63) <= value < 1 << 63 else str(value)[:MAX_TEXT]
+    return value if value - value == 0.0 else str(value)
+
+
+def _age(act: Act) -> tuple[int, bytes, str]:
+    return act.at, act.tie, act.action
+
+
+def _order(value: Value) -> str:
+    return f"{type(value).__name__}:{value}"
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Profile)

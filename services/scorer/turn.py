@@ -1,0 +1,280 @@
+"""One call of the processor: what it has read and decided so far, and the decisions about people.
+
+A decision follows each record, never a batch, so the result does not depend on how the log is cut. What makes that
+cheap: after a full reading a person notes how many points may come (`slack`) and until when (`check_at`) before
+anything can change; while both hold, an event is folded in and nothing more is computed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from baton_schemas.accounts import AccountSignal, MemberChanged
+from services.runtime.effects import Effects, Observation, Send
+from services.runtime.processor import Context
+from services.runtime.state import State, Working
+from services.scorer import account as accounts
+from services.scorer import announcement as say
+from services.scorer import identity, person
+from services.scorer.account import Account
+from services.scorer.configuration import erased_at
+from services.scorer.definition import Rules
+from services.scorer.dossier import contact_of
+from services.scorer.engagement import Change
+from services.scorer.identity import Keyring, Publication
+from services.scorer.ledger import HOUR_MS
+from services.scorer.person import Link, Person
+from services.scorer.profile import Profile
+from services.scorer.profile import unpack as unpack_profile
+from services.scorer.qualification import Judgement, is_customer, judge, next_change, slack, tier_of
+
+TIMER = "grade"
+EVENTS = "baton_events_total"
+QUALIFIED = "baton_leads_qualified_total"
+WITHDRAWN = "baton_leads_withdrawn_total"
+LATENCY = "baton_event_to_qualified_seconds"
+ERASED = "erased"
+
+
+class Turn:
+    """The working view of state and what is to be done. `now`, `cause`, `event_at` are those of the current record."""
+
+    def __init__(self, rules: Rules, keyring: Keyring, state: State, context: Context) -> None:
+        self.rules = rules
+        self.keyring = keyring
+        self.context = context
+        self.people = Working[Person](state, decode=person.unpack, encode=person.pack, prefix=person.PREFIX)
+        self.accounts = Working[Account](state, decode=accounts.unpack, encode=accounts.pack, prefix=accounts.PREFIX)
+        self.effects = Effects()
+        self.now = 0
+        self.event_at = 0
+        self.cause = ""
+        self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+
+    def count(self, metric: str, *labels: str) -> None:
+        """Adds one to a counter."""
+        self._counts[metric, labels] += 1
+
+    def send(self, *sends: Send) -> None:
+        """Tells the world."""
+        self.effects.sends.extend(sends)
+
+    def finish(self) -> Effects:
+        """Everything decided, as a value."""
+        self.effects.states.update(self.people.changes())
+        self.effects.states.update(self.accounts.changes())
+        for (metric, labels), number in self._counts.items():
+            self.effects.observations.append(Observation(metric, float(number), labels))
+        return self.effects
+
+    def find(self, key: str) -> Person | None:
+        """The person under `key`, unless nothing is known of it; one who was erased since is forgotten here."""
+        packed_key = key.encode()
+        found = self.people.get(packed_key)
+        if found is not None and self.context.globals.tables:
+            at = erased_at(self.context.globals, packed_key)
+            if at is not None and found.born <= at:
+                self.forget(key, found, at)
+                return None
+        return found
+
+    def find_or_new(self, key: str) -> Person:
+        """The person under `key`, a new one if need be."""
+        return self.find(key) or Person(born=self.now)
+
+    def keep(self, key: str, one: Person) -> None:
+        """Notes that the person changed."""
+        self.people.put(key.encode(), one)
+
+    # what follows a change
+
+    def after_event(self, key: str, one: Person, change: Change) -> None:
+        """Tells or decides what an event of the person calls for."""
+        if one.root is not None:
+            if change.touched:
+                self.publish(key, one, identity.publish_own(one, key))
+            return
+        lead = one.lead
+        quiet = (
+            lead.judged == self.rules.judged
+            and change.gain < lead.slack
+            and (lead.check_at is None or self.now < lead.check_at)
+            and not (change.reshaped or change.fit or change.stop or change.negative or lead.mixed)
+        )
+        if quiet:
+            lead.slack -= change.gain
+        else:
+            self.decide(key, one, keep_check=not (change.lost or change.negative))
+
+    def decide(self, key: str, one: Person, *, keep_check: bool = False, unmerged: bool = False) -> None:
+        """Judges a root and tells what changed. `keep_check` says that nothing can have brought the next change of
+        time forward; `unmerged` that a linked identity left."""
+        lead = one.lead
+        now = max(self.now, lead.judged_at)
+        judgement = judge(profiles_of(one), self.rules, now)
+        before = (lead.grade, lead.qualified)
+        keep_check = (
+            keep_check
+            and lead.judged == self.rules.judged
+            and lead.fit == judgement.fit
+            and not (lead.mixed or judgement.mixed)
+            and (lead.check_at is None or now < lead.check_at)
+        )
+        qualifies = self._stand(key, one, judgement, unmerged=unmerged)
+        changed = before != (judgement.grade, lead.qualified)
+        lead.judged, lead.judged_at, lead.grade = self.rules.judged, now, judgement.grade
+        lead.fit, lead.mixed = judgement.fit, judgement.mixed
+        lead.slack = slack(judgement, qualified=lead.qualified)
+        if changed or not keep_check:
+            hour = next_change(judgement, qualified=lead.qualified)
+            self._check_at(key, one, None if hour is None else hour * HOUR_MS)
+        self._tell_account(key, one, judgement)
+        if changed:
+            self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
+        if qualifies:
+            self.send(say.qualified(key, one, judgement, cause=self.cause, now=now, event_at=self.event_at))
+            self.count(QUALIFIED, tier_of(self.rules, judgement.grade))
+            self.effects.observations.append(Observation(LATENCY, max(now - self.event_at, 0) / 1000))
+        self.keep(key, one)
+
+    def _stand(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> bool:
+        """Withdraws, ends or begins the qualification; answers whether the person has just qualified."""
+        lead = one.lead
+        if lead.handoff is not None:
+            reason = judgement.stop
+            if reason is None and one.membership.customer and not lead.as_customer:
+                reason = "customer"
+            if reason is None and unmerged and not (judgement.score >= self.rules.exit and judgement.supported):
+                reason = "unmerged"
+                lead.qualified = False
+            if reason is not None:
+                self._withdraw(key, one, reason)
+        if lead.qualified:
+            lead.qualified = judgement.stop is None and judgement.score >= self.rules.exit
+            return False
+        if not judgement.qualifies:
+            return False
+        lead.qualified = True
+        lead.qualification += 1
+        lead.handoff = say.handoff_of(key, self.rules, lead.qualification)
+        lead.as_customer = one.membership.customer
+        return True
+
+    def _withdraw(self, key: str, one: Person, reason: str, merged_into: str | None = None) -> None:
+        if one.lead.handoff is None:
+            return
+        self.send(say.withdrawn(key, one.lead.handoff, reason, cause=self.cause, now=self.now, merged_into=merged_into))
+        self.count(WITHDRAWN, reason)
+        one.lead.handoff = None
+
+    def _check_at(self, key: str, one: Person, due: int | None) -> None:
+        if one.lead.check_at != due or due is None:
+            one.lead.check_at = due
+            self.effects.timers[person.PREFIX + key.encode(), TIMER] = due
+
+    # accounts
+
+    def _tell_account(self, key: str, one: Person, judgement: Judgement) -> None:
+        """Tells the account when the person's company, role or grade changed; all that is cold is one grade."""
+        named = judgement.traits.get("company_domain") or judgement.traits.get("account")
+        account = self.keyring.account(str(named)) if named else None
+        membership = one.membership
+        if account is None and membership.account is None:
+            return
+        role = contact_of(judgement.traits).job_title
+        grade = judgement.grade
+        told = f"{account}|{'cold' if grade[-1] == '4' else grade}|{role}"
+        if told == membership.told:
+            return
+        if membership.account is not None and membership.account != account:
+            self._leave_account(key, one)
+        membership.told = told
+        membership.account = account
+        if account is not None:
+            membership.version += 1
+            acts = [act.at for profile in judgement.profiles for act in profile.acts[:1]]
+            summary = MemberChanged(
+                account=account,
+                person=key,
+                version=membership.version,
+                grade=grade,
+                job_title=role,
+                engaged_at=max(acts, default=None),
+            )
+            self.send(say.member(account, summary, cause=self.cause, now=self.now))
+
+    def _leave_account(self, key: str, one: Person) -> None:
+        membership = one.membership
+        if membership.account is not None:
+            membership.version += 1
+            gone = MemberChanged(account=membership.account, person=key, version=membership.version, removed=True)
+            self.send(say.member(membership.account, gone, cause=self.cause, now=self.now))
+        membership.account, membership.told, membership.heard = None, "", 0
+        membership.customer, membership.story = False, None
+
+    def hear(self, key: str, one: Person, signal: AccountSignal) -> None:
+        """Takes the account's story in: it goes with the next dossier; a customer's handoff is withdrawn (H3)."""
+        membership = one.membership
+        if signal.account != membership.account or signal.version <= membership.heard:
+            return
+        membership.heard = signal.version
+        membership.story = signal.to_json()
+        customer = is_customer(signal.standing)
+        news = customer != membership.customer
+        membership.customer = customer
+        self.keep(key, one)
+        if news and one.root is None:
+            self.decide(key, one)
+
+    # identities
+
+    def publish(self, key: str, one: Person, publications: list[Publication]) -> None:
+        """Sends profiles to roots."""
+        if one.link is not None:
+            for each in publications:
+                self.send(say.published(each, key, one.link, cause=self.cause, now=self.now))
+
+    def relink(self, key: str, one: Person, link: Link) -> None:
+        """Takes a link in; what is linked is no lead, what is not is one again."""
+        was_root = one.root is None
+        publications = identity.relink(one, key, link)
+        self.keep(key, one)
+        if publications is None:
+            return
+        self.publish(key, one, publications)
+        if one.root is None:
+            self.decide(key, one)
+        elif was_root:
+            self._resign(key, one, "merged", one.root)
+
+    def _resign(self, key: str, one: Person, reason: str, merged_into: str | None = None) -> None:
+        """Ends everything that was told of a root as a lead."""
+        self._withdraw(key, one, reason, merged_into)
+        one.lead.qualified = False
+        if one.lead.grade:
+            self.send(say.unscored(key))
+            one.lead.grade = one.lead.judged = ""
+        if one.lead.check_at is not None:
+            self._check_at(key, one, None)
+        self._leave_account(key, one)
+
+    def forget(self, key: str, one: Person, at: int) -> None:
+        """Erases a person: its handoff is withdrawn, its score forgotten, its profile taken back, its state dropped;
+        what was linked to it forgets, too."""
+        self._resign(key, one, ERASED)
+        if one.root is not None:
+            gone = Link(None, at, ERASED)
+            self.publish(key, one, identity.relink(one, key, gone) or [])
+        for source in one.held:
+            self.disown(source, at)
+        self.effects.timers[person.PREFIX + key.encode(), TIMER] = None
+        self.people.put(key.encode(), None)
+
+    def disown(self, source: str, at: int) -> None:
+        """Tells a linked identity that the person it belonged to was erased at `at`, and itself with it."""
+        self.send(say.linked(source, None, at=at, evidence=ERASED, cause=self.cause, now=self.now))
+
+
+def profiles_of(one: Person) -> list[Profile]:
+    """The person's own profile, then those of the identities linked to it, in the order of their keys."""
+    return [one.profile, *(unpack_profile(each.packed) for each in one.held.values() if each.packed is not None)]
