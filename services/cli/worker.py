@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from services.cli.services import SERVICES, processor
 from services.runtime import logs
 from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
+from services.runtime.operating import Operating
 from services.runtime.worker import run
 
 app = typer.Typer()
@@ -30,7 +32,14 @@ def worker(
     if service not in SERVICES:
         raise UserError(f"{service}: no service", fix=f"one of {', '.join(SERVICES)}")
     with cluster(start=False) as settings:
-        logs.configure(settings.log_format, settings.log_level, processor=service)
-        code = run(service, [processor(service, settings)], settings)
+        logs.configure(settings.log_format, settings.log_level, processor=service, pid=os.getpid())
+        operating = Operating(service, settings)
+        code = run(
+            service,
+            [processor(service, settings)],
+            settings,
+            observe=operating.observe,
+            beside=operating.beside,
+        )
     if code is not ExitCode.OK:
         raise typer.Exit(int(code))

@@ -64,7 +64,8 @@ def end_process(code: ExitCode, last_line: str) -> NoReturn:
 
 
 class Operations:
-    """`start` on the worker's loop, `stop` before it ends. `app` answers on `host:port` (0: a free one)."""
+    """`start` and `stop` on the worker's loop. `app` answers on `host:port` (0: a free one); `look` is called on the
+    worker's loop with every heartbeat, to keep the vitals and gauges up to date."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Operations:
         host: str,
         port: int,
         watchdog: Watchdog | None = None,
+        look: Callable[[], None] = lambda: None,
         announce: Path | None = None,
     ) -> None:
         self._app = app
@@ -81,14 +83,16 @@ class Operations:
         self._host = host
         self._port = port
         self._watchdog = watchdog
+        self._look = look
         self._announce = announce
         self._listening: concurrent.futures.Future[Address] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
 
-    def start(self, worker_loop: asyncio.AbstractEventLoop) -> Address:
+    def start(self) -> Address:
         """Answers from now on. Raises UserError when the port can't be had."""
+        worker_loop = asyncio.get_running_loop()
         self._vitals.beat_at = time.monotonic()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(worker_loop)), name="operations", daemon=True
@@ -141,6 +145,7 @@ class Operations:
 
     def _beat(self) -> None:
         self._vitals.beat_at = time.monotonic()
+        self._look()
 
     def _announce_at(self, address: Address) -> None:
         if self._announce is None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class Progress:
     """A reading. `last_progress` is on the event loop's clock (seconds, monotonic); 0 when there was none yet.
 
-    `positions` are next offsets by (broker topic, partition): everything below is journalled and told.
+    `positions` are next offsets by (broker topic, partition): everything below is journalled and told. `assigned` is
+    None before the first assignment; `restoring` are those of it whose lanes do not work yet.
     """
 
     lanes: int = 0
@@ -22,3 +23,7 @@ class Progress:
     keys: int = 0
     last_progress: float = 0.0
     positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    connected: bool = False
+    globals_read: bool = False
+    assigned: frozenset[tuple[str, int]] | None = None
+    restoring: frozenset[tuple[str, int]] = frozenset()

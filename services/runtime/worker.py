@@ -33,9 +33,8 @@ async def start_engine(
 ) -> Core:
     """A started engine of the kind that `settings.engine` names. Whoever starts it stops it."""
     core = Core(service, processors, settings, clock=clock, observe=observe, topics=topics)
-    member = FaustMember if settings.engine == "faust" else AiokafkaMember
     try:
-        await core.start(member)
+        await core.start(_member(settings))
     except BaseException:
         await core.stop()
         raise
@@ -54,7 +53,8 @@ def run(
 ) -> ExitCode:
     """Works until SIGTERM or SIGINT (drain, commit, OK) or until something ends it; returns the exit code.
 
-    `beside` is what runs next to the engine (health, watchdog): a context manager around the worker's life. The last
+    `beside` is what runs next to the engine (health, watchdog: see `operating`), from before it starts until after it
+    stopped. The last
     line on stderr says why the worker ended, when it did not end in good order.
     """
     error: BaseException | None
@@ -78,17 +78,22 @@ async def _work(
     beside: Beside,
 ) -> BaseException | None:
     loop = asyncio.get_running_loop()
-    core = await start_engine(service, processors, settings, clock=clock, observe=observe, topics=topics)
+    core = Core(service, processors, settings, clock=clock, observe=observe, topics=topics)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, core.ask_to_stop)
-    try:
-        async with beside(core):
+    async with beside(core):
+        try:
+            await core.start(_member(settings))
             await core.stopped.wait()
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(settings.session_timeout_ms / 1000):
-                await core.stop()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(settings.session_timeout_ms / 1000):
+                    await core.stop()
     return core.error
+
+
+def _member(settings: Settings) -> type[FaustMember] | type[AiokafkaMember]:
+    return FaustMember if settings.engine == "faust" else AiokafkaMember
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ from services.runtime.kafka.lane import Lane, LaneLimits, Surroundings
 from services.runtime.kafka.lanes import Lanes
 from services.runtime.kafka.outputs import Outputs
 from services.runtime.kafka.reader import LogReader
-from services.runtime.processor import Processor
+from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
 from services.runtime.settings import Settings
 
@@ -76,6 +76,9 @@ class Core:
         self._lanes: list[Lanes] = []
         self._resources = AsyncExitStack()
         self._started = False
+        self._connected = False
+        self._globals_read = False
+        self._snapshot: Callable[[], Globals] = Globals
         self._limits = LaneLimits(
             batch=settings.max_batch,
             batch_bytes=settings.max_batch_bytes,
@@ -104,6 +107,7 @@ class Core:
         self._reader = LogReader(self._parameters, client_id=client, patience_s=patience)
         names = tuple(dict.fromkeys(topic for processor in self.processors for topic in processor.globals))
         self._globals = GlobalsReader(self._parameters, names, self.name, on_change=self._poke)
+        self._snapshot = lambda: self._globals.snapshot
         for part in (self._producer, self._reader, self._globals):
             self._resources.push_async_callback(part.stop)
         try:
@@ -111,12 +115,13 @@ class Core:
             await self._reader.start()
         except KafkaError as error:
             raise Transient(f"no broker at {self.settings.kafka}: {error}") from error
+        self._connected = True
         await self._globals.start(max(patience, 30.0))
+        self._globals_read = True
         self._background(self._globals.follow())
         self._tools = JournalTools(self._producer, self._reader, f"{client}-{uuid.uuid4().hex[:8]}", patience)
         self._around = self._surroundings()
-        for index, share in enumerate(arrange(self.processors)):
-            group = broker_name(self.settings, self.service if not index else f"{self.service}-{index + 1}")
+        for group, share in self._shares():
             member = self._member(group, share, make)
             self._members.append(member)
             await member.start()
@@ -154,7 +159,8 @@ class Core:
 
     def progress(self) -> Progress:
         """How the worker is getting on, now."""
-        tallies = [(lane, lane.tally) for lanes in self._lanes for lane in lanes]
+        lanes = [lane for each in self._lanes for lane in each]
+        tallies = [(lane, lane.tally) for lane in lanes]
         return Progress(
             lanes=len(tallies),
             restored=sum(tally.restored for _, tally in tallies),
@@ -169,13 +175,39 @@ class Core:
                 for lane, tally in tallies
                 for topic, position in tally.positions.items()
             },
+            connected=self._connected,
+            globals_read=self._globals_read,
+            assigned=self._partitions(lanes) if any(each.generation >= 0 for each in self._lanes) else None,
+            restoring=self._partitions(lane for lane in lanes if not lane.tally.restored),
         )
+
+    @staticmethod
+    def _partitions(lanes: Iterable[Lane]) -> frozenset[tuple[str, int]]:
+        return frozenset((tp.topic, tp.partition) for lane in lanes for tp in lane.inputs.values())
 
     async def lag(self) -> dict[tuple[str, int], int]:
         """Records between what is done and the end of the log, by broker topic and partition; asks the broker."""
         positions = self.progress().positions
         ends = await self._reader.offsets([TopicPartition(*where) for where in positions], -1)
         return {(tp.topic, tp.partition): end - positions[tp.topic, tp.partition] for tp, end in ends.items()}
+
+    @property
+    def globals(self) -> Globals:
+        """The latest snapshot of the topics that are read whole; empty before they were read."""
+        return self._snapshot()
+
+    def groups(self) -> dict[str, dict[str, str]]:
+        """The consumer groups of this worker, each with its inputs: the broker's name and the catalogue's."""
+        return {
+            group: {self.name(topic): topic for processor in share for topic in processor.inputs}
+            for group, share in self._shares()
+        }
+
+    def _shares(self) -> list[tuple[str, list[Processor]]]:
+        return [
+            (broker_name(self.settings, self.service if not index else f"{self.service}-{index + 1}"), share)
+            for index, share in enumerate(arrange(self.processors))
+        ]
 
     def _member(
         self,

@@ -46,7 +46,7 @@ def running(vitals: Vitals, announce: Path | None = None, port: int = 0) -> Iter
     metrics = Metrics(registry, strict=True)
     app = application(vitals, metrics, registry, patience_s=120.0, monotonic=time.monotonic)
     operations = Operations(app, vitals, host="127.0.0.1", port=port, announce=announce)
-    address = operations.start(asyncio.get_running_loop())
+    address = operations.start()
     try:
         yield address, metrics
     finally:
