@@ -38,6 +38,12 @@ class Pass(NamedTuple):
     milliseconds: int
 
 
+class Sleep(NamedTuple):
+    """Time passes while nobody works."""
+
+    milliseconds: int
+
+
 class Configure(NamedTuple):
     label: bytes
 
@@ -46,11 +52,12 @@ class Idle(NamedTuple):
     restart: bool
 
 
-Step = Publish | Pass | Configure | Idle
+Step = Publish | Pass | Sleep | Configure | Idle
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Publish, st.sampled_from([toy.ALPHA, toy.BETA]), st.sampled_from(KEYS), st.sampled_from(VALUES)),
     st.builds(Publish, st.just(toy.ALPHA), st.sampled_from(KEYS[:2]), st.sampled_from(VALUES)),
     st.builds(Pass, st.integers(0, 30)),
+    st.builds(Sleep, st.integers(0, 60)),
     st.builds(Configure, st.sampled_from([b"red", b"green"])),
     st.builds(Idle, st.booleans()),
 )
@@ -74,11 +81,15 @@ def play(steps: list[Step], seed: int, faults: Faults | None, max_batch: int, ra
                 engine.publish(topic, key, value)
             case Pass(milliseconds):
                 engine.advance(milliseconds)
+            case Sleep(milliseconds):
+                clock.advance(milliseconds)
             case Configure(label):
                 engine.publish(toy.CONFIG, b"label", label)
             case Idle(restart):
                 engine.run_until_idle()
                 if restart:
+                    for partition in range(engine.log.partitions):
+                        engine.log.journal("toy", toy.Toy.state_version, partition).compact()
                     engine.restart("toy")
     engine.advance(1000)
     return engine
