@@ -1,4 +1,4 @@
-"""What a person does over the simulated days: visits, mails, forms, webinars, in sessions within waking hours."""
+"""What a person does over the simulated days: visits, mails, forms, webinars, in sessions within a working day."""
 
 from __future__ import annotations
 
@@ -76,18 +76,18 @@ def journey(person: Person, length_ms: int, random: Random) -> list[Act]:
 
 
 def protagonist_journey(person: Person) -> list[Act]:
-    """A good story: two anonymous visits, a webinar that says who she is, prices, then the wish for a demo."""
+    """A good story: visits, a webinar that says who she is, a paper, then the wish to talk; prices while she waits."""
     script = (
-        (20, "page_viewed", False, "/blog/handoff"),
-        (34, "page_viewed", False, "/product/routing"),
-        (52, "webinar_registered", True, "/webinars/sla"),
-        (75, "email_opened", True, None),
-        (77, "email_clicked", True, None),
-        (95, "webinar_attended", True, "/webinars/sla"),
-        (110, "content_downloaded", True, "/guides/handoff"),
-        (124, "pricing_viewed", True, "/pricing"),
-        (131, "pricing_viewed", True, "/pricing"),
-        (140, "demo_requested", True, "/demo"),
+        (3, "page_viewed", False, "/blog/handoff"),
+        (9, "page_viewed", False, "/product/routing"),
+        (16, "webinar_registered", True, "/webinars/sla"),
+        (22, "email_opened", True, None),
+        (23, "email_clicked", True, None),
+        (31, "webinar_attended", True, "/webinars/sla"),
+        (43, "content_downloaded", True, "/guides/handoff"),
+        (52, "form_submitted", True, "/contact"),
+        (140, "pricing_viewed", True, "/pricing"),
+        (400, "pricing_viewed", True, "/pricing"),
     )
     wish: dict[str, str | int] = {
         "message": "We lose leads between marketing and sales; can you show us the SLA clocks?",
@@ -97,7 +97,7 @@ def protagonist_journey(person: Person) -> list[Act]:
     acts = []
     for minute, action, known, path in script:
         identifies = action == "webinar_registered"
-        properties = wish if action == "demo_requested" else {}
+        properties = wish if action == "form_submitted" else {}
         url = f"https://baton.example{path}" if path else None
         acts.append(Act(person, minute * MINUTE_MS, action, known, identifies, properties, None, url))
     return acts
@@ -121,17 +121,8 @@ def _moments(count: int, length_ms: int, random: Random) -> Iterator[int]:
     """Times of acts: a few sessions by day, each with a handful of acts some minutes apart."""
     made = 0
     while made < count:
-        start = _waking(random.uniform(0, length_ms * 0.92), length_ms)
+        start = random.uniform(0, length_ms * 0.9)
         for _ in range(min(1 + int(random.expovariate(0.4)), count - made)):
             yield min(int(start), length_ms)
             start += random.uniform(0.3, 6) * MINUTE_MS
             made += 1
-
-
-def _waking(at: float, length_ms: int) -> float:
-    """Moves what falls into the night (20 to 6 o'clock, the world begins at 6) to the day before or after."""
-    hour = at / HOUR_MS % 24
-    if hour < 14:
-        return at
-    back = at - 10 * HOUR_MS
-    return back if back >= 0 else min(at + 10 * HOUR_MS, length_ms * 0.9)

@@ -1,4 +1,4 @@
-"""Runs the simulated world against a real log: the marketing tool sends, the CRM listens and answers, by Baton's clock."""
+"""Runs the simulated world against a real log: marketing sends, the CRM listens and answers, by Baton's clock."""
 
 from __future__ import annotations
 

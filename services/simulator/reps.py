@@ -1,6 +1,7 @@
 """What a rep does with a lead: calls in time, late or never; accepts or rejects with a reason; passes on; wins; loses.
 
-A plan is a function of the seed and of what was handed over, so a world replays the same whatever the timing.
+A plan is a function of the seed and of what was handed over, so a world replays the same whatever the timing. Sales
+cycles take hours here and weeks outside.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from baton_schemas.feedback import InsightReported, OutcomeKind, OutcomeReported
 from baton_schemas.routing import LeadRouted
-from services.simulator.journeys import HOUR_MS, MINUTE_MS
+from services.simulator.journeys import MINUTE_MS
 from services.simulator.odds import truth
 from services.simulator.people import Person
 
@@ -54,7 +55,7 @@ def plan(
 def _after_touch(desk: _Desk, person: Person | None, touched: int, actions: Collection[str]) -> list[Answer]:
     random = desk.random
     odds = truth(person, actions)
-    heard = touched + random.randint(5, 90) * MINUTE_MS
+    heard = touched + random.randint(5, 40) * MINUTE_MS
     if random.random() < _WAITS_WITH_CRM:
         return []
     if random.random() > odds.accepted:
@@ -62,9 +63,9 @@ def _after_touch(desk: _Desk, person: Person | None, touched: int, actions: Coll
     answers = [desk.says(heard, "accepted")]
     if random.random() < 0.4:
         answers.append(desk.heard(heard))
-    offered = heard + random.randint(60, 300) * MINUTE_MS
+    offered = heard + random.randint(20, 120) * MINUTE_MS
     answers.append(desk.says(offered, "opportunity"))
-    closed = offered + random.randint(90, 480) * MINUTE_MS
+    closed = offered + random.randint(30, 150) * MINUTE_MS
     won = random.random() < odds.won
     answers.append(desk.says(closed, "won") if won else desk.says(closed, "lost", reason=random.choice(_LOST)))
     return answers
@@ -74,13 +75,13 @@ def _protagonist(desk: _Desk) -> list[Answer]:
     """The first rep forgets her; whoever gets her then calls soon, and wins."""
     if desk.routed.version == 1:
         return []
-    touched = desk.routed.at + 40 * MINUTE_MS
+    touched = desk.routed.at + 25 * MINUTE_MS
     return [
         desk.says(touched, "touched", channel="phone"),
         desk.says(touched + 25 * MINUTE_MS, "accepted"),
         desk.heard(touched + 25 * MINUTE_MS),
-        desk.says(touched + 3 * HOUR_MS, "opportunity"),
-        desk.says(touched + 6 * HOUR_MS, "won"),
+        desk.says(touched + 90 * MINUTE_MS, "opportunity"),
+        desk.says(touched + 150 * MINUTE_MS, "won"),
     ]
 
 
@@ -99,7 +100,7 @@ class _Desk:
         """The moment when this share of the time to first touch has gone by, never before the rep has the lead."""
         clock = self.routed.clock
         start = max(clock.started_at, self.routed.at)
-        window = max(clock.due_at - start, 45 * MINUTE_MS)
+        window = max(clock.due_at - start, 5 * MINUTE_MS)
         return start + int(window * share)
 
     def says(self, at: int, kind: OutcomeKind, **fields: str) -> Answer:
