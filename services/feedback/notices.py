@@ -57,19 +57,18 @@ def notifications_of(notice: ChangeNotice, cause: str) -> list[Notification]:
 
 def _why(move: Move, card: Scorecard) -> str:
     finding = move.finding
-    enough = min(_with(finding), _without(finding)) >= card.min_sample
-    rates = (
-        f"{_rate(finding.good_with, finding.bad_with)} of the leads with it turned out good, "
-        f"{_rate(finding.good_without, finding.bad_without)} of those without"
-    )
     signed = f"signed: {_points(finding.criterion.tenths)}"
     if finding.criterion.frozen:
         return f"The definition protects it, so it returns to the signed points ({signed})."
-    if not enough:
-        return f"Answers were taken back, too few are left to judge by, so it returns to the signed points ({signed})."
+    if min(_with(finding), _without(finding)) < card.min_sample:
+        return f"Too few answers are left to judge it by, so it returns to the signed points ({signed})."
     told = "more" if move.after > move.before else "less"
     rest = "" if move.after == finding.target else f"; the answers call for {_points(finding.target)}, in steps"
-    return f"Among leads alike otherwise it tells {told} than its points said: {rates} ({signed}{rest})."
+    return (
+        f"Among leads alike otherwise it tells {told} than its points said: "
+        f"{_rate(finding.good_with, finding.bad_with)} of the leads with it turned out good, "
+        f"{_rate(finding.good_without, finding.bad_without)} of those without ({signed}{rest})."
+    )
 
 
 def _with(finding: Finding) -> int:
