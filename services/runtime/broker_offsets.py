@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as ClientPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from services.runtime.progress_rule import Reading
 from services.runtime.vitals import TopicPartition
@@ -83,16 +83,14 @@ class BrokerOffsets:
             await self._admin.start()
 
     async def _all(self, topics: Collection[str]) -> list[ClientPartition]:
-        await self._consumer.topics()  # brings the metadata of all topics
-        return [
-            ClientPartition(topic, number)
-            for topic in sorted(topics)
-            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
-        ]
+        """Every partition of `topics`; a topic without any is no answer, for a watchdog must not watch nothing."""
+        described = await self._admin.describe_topics(sorted(topics))
+        found = {each["topic"]: [part["partition"] for part in each["partitions"]] for each in described}
+        if missing := [topic for topic in topics if not found.get(topic)]:
+            raise UnknownTopicOrPartitionError(f"no partitions of {', '.join(sorted(missing))}")
+        return [ClientPartition(topic, number) for topic in sorted(found) for number in sorted(found[topic])]
 
     async def _readings(self, wanted: list[ClientPartition]) -> dict[TopicPartition, Reading]:
-        if not wanted:
-            return {}
         committed = await self._admin.list_consumer_group_offsets(self._group, partitions=wanted)
         ends = await self._consumer.end_offsets(wanted)
         begins = await self._consumer.beginning_offsets(wanted)
