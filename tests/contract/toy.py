@@ -134,7 +134,8 @@ class Toy:
         tally = tallies.get(key) or Tally()
         if words[0] == "!forget":
             effects.timers.update({(key, name): None for name in tally.timers})
-            tallies.put(key, None)
+            if not tally.padding:  # what has grown too large must show at the end of the batch, however it is cut
+                tallies.put(key, None)
             return
         tally.n += 1
         tally.last = [*tally.last, record.offset][-LAST:]
