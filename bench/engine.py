@@ -156,7 +156,7 @@ async def work(bootstrap: str, engine: str, version: int, events: int) -> None:
         json.dumps(
             {
                 "events_per_s": (events - already) / seconds,
-                "cpu_share": (time.process_time() - cpu) / seconds,
+                "cpu_us": (time.process_time() - cpu) / (events - already) * 1e6,
                 "groups": groups,
             }
         )
@@ -200,7 +200,8 @@ def main() -> None:
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
                 result = json.loads(done.stdout.strip().splitlines()[-1])
                 rates.setdefault(engine, []).append(result["events_per_s"])
-                print(f"{engine:10} {result['events_per_s']:10,.0f}/s  cpu {result['cpu_share']:.2f}  groups {result['groups']}")
+                rate, cost = result["events_per_s"], result["cpu_us"]
+                print(f"{engine:10} {rate:10,.0f}/s  {cost:6.2f} us of cpu per event  {result['groups']} groups")
             medians = {engine: statistics.median(each) for engine, each in rates.items()}
             first = medians[engines[-1]]
             print("  ".join(f"{engine}: {median / first:.2f}" for engine, median in medians.items()))

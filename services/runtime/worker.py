@@ -54,8 +54,7 @@ def run(
     """Works until SIGTERM or SIGINT (drain, commit, OK) or until something ends it; returns the exit code.
 
     `beside` is what runs next to the engine (health, watchdog: see `operating`), from before it starts until after it
-    stopped. The last
-    line on stderr says why the worker ended, when it did not end in good order.
+    stopped. The last line on stderr says why the worker ended, when it did not end in good order.
     """
     error: BaseException | None
     try:

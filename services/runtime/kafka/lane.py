@@ -214,8 +214,9 @@ class Lane:
         """Decides on what waits, within the bounds of a group, and commits it."""
         limits, group, effects = self._around.limits, self._new_group(), Effects()
         failure: Exception | None = None
-        count, until = 0, _now() + limits.group_s
+        count, spent = 0, 0.0  # other lanes' turns do not count
         for _ in range(limits.group_batches):
+            started = _now()
             for topic, records in self._inbox.take(limits.batch, limits.batch_bytes):
                 decision = await self._decide_batch(topic, records)
                 self._absorb(decision, group, effects)
@@ -227,7 +228,8 @@ class Lane:
                     where = f"{topic}/{self.partition}/{records[decision.consumed].offset}"
                     failure = self._failed(decision, where)
                     break
-            if failure is not None or self._closing or not self._inbox or _now() > until:
+            spent += _now() - started
+            if failure is not None or self._closing or not self._inbox or spent > limits.group_s:
                 break
             await asyncio.sleep(0)
         if count:
