@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ from services.simulator.world import World, build
 
 ROOM = "demo"
 HOURS = 12
-_LEAD_S = 6.0
+_LEAD_S = 8.0
 """Wall seconds that the services get to start before the simulated day begins."""
 _DRAIN_S = 30.0
 _TICK_S = 0.1
@@ -85,6 +86,7 @@ def _played(given: Settings, shown: Screen, *, people: int, seconds: int, seed: 
     what = Remembered(kafka=f"{ROOM}/kafka", secret=f"{ROOM}/person-key-secret")
     broker = Broker(given.data_dir / what.kafka, options=BrokerOptions(partitions=what.partitions))
     broker.reset()
+    shutil.rmtree(given.data_dir / ROOM / "logs", ignore_errors=True)
     make_secret(given.data_dir / what.secret)
     began = time.monotonic()
     bootstrap = start_broker(broker)
@@ -142,9 +144,11 @@ async def _day(settings: Settings, world: World, start: int, seed: int, shown: S
             ends_at = start + world.length_ms
             while clock.now() < ends_at:
                 await _turn(watch, shown, services, clock, beside)
-            deadline = time.monotonic() + _DRAIN_S
-            while not (empty := await drained(settings)) and time.monotonic() < deadline:
-                await _turn(watch, shown, services, clock, beside)
+            reps.cancel()
+            waiting = asyncio.create_task(drained(settings, _DRAIN_S))
+            while not waiting.done():
+                await _turn(watch, shown, services, clock, (reader,))
+            empty = waiting.result()
             await asyncio.sleep(3 * _TICK_S)
         finally:
             for task in (sender, *beside):

@@ -18,6 +18,8 @@ from services.cli.story import Line, moment
 COLOURS = {"good": "bold green", "bad": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
 _EVERY_S = 5.0
 _BENEATH = 9
+_WHY = 7
+"""Rows that the reasons for qualifying keep, on a screen that has them."""
 """Rows that are not the life's: frames, counters, clock."""
 
 
@@ -125,13 +127,18 @@ def _numbers(now: int, counters: Counters, rate: float) -> Panel:
 
 
 def _fitting(lines: list[Line], rows: int) -> list[Text]:
-    """The newest lines, with their details as long as there is room: the newest's details first."""
-    room = rows - min(len(lines), rows)
+    """The newest lines and why the lead is good; then details as long as there is room, the newest's first."""
+    why = next((line for line in lines if line.text.startswith("qualified")), None)
+    kept = min(_WHY, rows // 3) if why is not None else 0
+    newest = lines[-(rows - kept) :]
+    if why is not None and why not in newest:
+        newest = [why, *newest[1:]]
+    room = rows - len(newest) - kept
     shown: list[list[Text]] = []
-    for line in reversed(lines[-rows:]):
+    for line in reversed(newest):
+        details = line.details[:room] if line is not why else (*line.details[: kept - 1], *line.details[-1:])
+        room -= len(details) if line is not why else 0
         block = [Text(f"{moment(line.at)}  {line.text}", COLOURS[line.mood], no_wrap=True, overflow="ellipsis")]
-        details = line.details[:room]
-        room -= len(details)
         block += [Text(f"                  {text}", "dim", no_wrap=True, overflow="ellipsis") for text in details]
         shown.append(block)
     return [text for block in reversed(shown) for text in block]

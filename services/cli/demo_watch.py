@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from baton_schemas.contract import parse_time
 from baton_schemas.engagement import EngagementRecorded, PersonIdentified
+from baton_schemas.envelope import from_record
 from baton_schemas.feedback import ChangeNotice, OutcomeLabelled
 from baton_schemas.leads import LeadQualified, LeadScored
 from services.cli.counters import COUNTED, Counters
@@ -51,10 +51,9 @@ class Watch:
         if not any(mark in value for mark in self._marks):
             return None
         data = contract_of(record)
-        at = next((header for name, header in record.headers if name == "ce_time"), None)
-        if at is None:
+        if data is None:
             return None
-        when = parse_time(at.decode())
+        when = from_record(record.headers, record.value).time or 0
         if isinstance(data, EngagementRecorded):
             where = f" {data.url.partition('.example')[2]}" if data.url else ""
             known = "" if data.person.email else ", nobody knows who"

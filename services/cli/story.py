@@ -130,7 +130,7 @@ def _step(data: SlaEvent) -> Line:
         "started": f"clock started, first touch due {moment(data.due_at)}",
         "warned": f"{data.rep or 'the rep'} warned: due {moment(data.due_at)}",
         "breached": f"breached: {data.rep or 'nobody'} did not call by {moment(data.due_at)}",
-        "reassigned": f"taken away from {data.rep or 'the rep'}, who did not call",
+        "reassigned": "reassigned: nobody had called",
         "escalated": "escalated to the team's manager",
         "met": f"first touch in time by {data.rep or 'somebody'}, after {data.elapsed_s / 60:.0f} business minutes",
         "closed": f"clock closed{f': {_words(data.reason)}' if data.reason else ''}",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
 from services.cli.services import journalled
 from services.runtime.broker_offsets import BrokerOffsets, Unreachable
 from services.runtime.dead_letters import dead_topic
 from services.runtime.kafka.connection import broker_name, connection
 from services.runtime.kafka.log_client import LogClient
+from services.runtime.processor import Processor
+from services.runtime.progress_rule import Reading
 from services.runtime.settings import Settings
+from services.runtime.vitals import TopicPartition
+
+Readings = dict[TopicPartition, Reading]
+_HOPS = 6
+_PAUSE_S = 0.1
 
 
 async def verify(settings: Settings) -> list[Verdict]:
@@ -22,17 +31,40 @@ async def verify(settings: Settings) -> list[Verdict]:
     return evidence.verdicts()
 
 
-async def drained(settings: Settings) -> bool:
-    """Whether every service has committed all of its inputs."""
-    for processor in journalled(settings):
-        offsets = BrokerOffsets(connection(settings), broker_name(settings, processor.name))
-        try:
-            topics = [broker_name(settings, topic) for topic in processor.inputs]
-            readings = await offsets.read(None, topics)
-        except Unreachable:
-            return False
-        finally:
+async def drained(settings: Settings, patience_s: float) -> bool:
+    """Waits until the services have read all that is there and all that followed from it; False if they did not.
+
+    Clocks go on ringing, so the topics never fall silent: each round waits for what was there when it began, and there
+    are as many rounds as an event has hops to go.
+    """
+    groups = [
+        (BrokerOffsets(connection(settings), broker_name(settings, each.name)), each) for each in journalled(settings)
+    ]
+    try:
+        async with asyncio.timeout(patience_s):
+            for _ in range(_HOPS):
+                ends = [await _readings(offsets, each, settings) for offsets, each in groups]
+                for wanted, (offsets, each) in zip(ends, groups, strict=True):
+                    await _until(wanted, offsets, each, settings)
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        for offsets, _ in groups:
             await offsets.close()
-        if any(reading.lag for reading in readings.values()):
-            return False
-    return True
+
+
+async def _readings(offsets: BrokerOffsets, processor: Processor, settings: Settings) -> Readings:
+    while True:
+        try:
+            return await offsets.read(None, [broker_name(settings, topic) for topic in processor.inputs])
+        except Unreachable:
+            await asyncio.sleep(_PAUSE_S)
+
+
+async def _until(wanted: Readings, offsets: BrokerOffsets, processor: Processor, settings: Settings) -> None:
+    while True:
+        found = await _readings(offsets, processor, settings)
+        if all(found[tp].committed >= reading.end for tp, reading in wanted.items()):
+            return
+        await asyncio.sleep(_PAUSE_S)

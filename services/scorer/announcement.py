@@ -98,7 +98,8 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         next_change_at=lead.check_at,
         cause=cause,
     )
-    return record("leads.scored", key, data, cause=cause, at=now)
+    # a repeat of the causing event may be judged anew, by another model: that is another truth, so another id
+    return record("leads.scored", key, data, cause=cause, at=now, part=f"{judgement.rules.judged}|{judgement.grade}")
 
 
 def unscored(key: str) -> Send:

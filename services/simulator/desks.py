@@ -20,8 +20,8 @@ _GONE = 1 << 30
 class Desks:
     """Takes in what Baton publishes on `leads.routed`, gives out what the CRM reports on `feedback.events`.
 
-    A newer version of a handoff takes it from the old rep's desk, as long as nobody has called; a withdrawn one
-    leaves every desk.
+    A newer version of a handoff takes it from the old rep's desk, as long as nobody has called; who calls first keeps
+    it. A withdrawn one leaves every desk.
     """
 
     def __init__(self, people: Iterable[Person], *, seed: int) -> None:
@@ -29,7 +29,7 @@ class Desks:
         self._protagonist = next((email for email, person in self._people.items() if person.number == 0), "")
         self._seed = seed
         self._versions: dict[str, int] = {}
-        self._touched: set[str] = set()
+        self._touched: dict[str, int] = {}
         self._teams: dict[str, set[str]] = {}
         self._due: list[tuple[int, str, int, str, Answer]] = []
 
@@ -64,10 +64,10 @@ class Desks:
         while self._due and self._due[0][0] <= now:
             _, handoff, version, _, answer = heappop(self._due)
             latest = self._versions[handoff]
-            if latest == _GONE or (latest != version and handoff not in self._touched):
+            if latest == _GONE or self._touched.get(handoff, latest) != version:
                 continue
             if isinstance(answer.data, OutcomeReported) and answer.data.kind == "touched":
-                self._touched.add(handoff)
+                self._touched[handoff] = version
             sends.append(_send(answer))
         return sends
 

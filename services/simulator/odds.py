@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from services.simulator.people import Person
 
-_BASE = -1.1
+_BASE = -2.4
 _ACTS = {
     "webinar_attended": 1.3,
     "pricing_viewed": 0.9,
