@@ -38,6 +38,7 @@ def routed(
     owner, clock = handoff.owner, handoff.clock
     assert owner is not None  # noqa: S101  callers have just set both
     assert clock is not None  # noqa: S101
+    handoff.told = True
     qualified = LeadQualified.model_validate_json(handoff.qualified)
     message = LeadRouted(
         lead=lead,

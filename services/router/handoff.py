@@ -72,7 +72,7 @@ class Asked(msgspec.Struct, array_like=True):
 
 class Handoff(msgspec.Struct, array_like=True):
     """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
-    again; `told_waiting` means that people know that nobody could take it."""
+    again; `told` means that the world knows of it, by leads.routed or leads.unrouted."""
 
     id: str
     definition: str
@@ -88,7 +88,7 @@ class Handoff(msgspec.Struct, array_like=True):
     excluded: list[str] = []
     reassignments: int = 0
     escalated: bool = False
-    told_waiting: bool = False
+    told: bool = False
     qualified_at: int = 0
     closed_at: int | None = None
     qualified: bytes = b""
@@ -108,13 +108,14 @@ class Early(msgspec.Struct, array_like=True):
 
 
 class LeadState(msgspec.Struct, array_like=True):
-    """All that the router knows of a lead: its handoffs by id, and what the CRM says of the person."""
+    """All that the router knows of a lead: its handoffs by id, what the CRM says of the person, the last events."""
 
     handoffs: dict[str, Handoff] = {}
     owner: str | None = None
     do_not_contact: bool = False
     disqualified: str | None = None
     early: list[Early] = []
+    marks: list[bytes] = []
 
     def active(self, definition: str) -> Handoff | None:
         """The handoff of this definition that is under way, if any (H2)."""

@@ -64,8 +64,9 @@ def answer(occasion: Occasion, state: LeadState, reply: RoutingReply) -> None:
     handoff = state.handoffs.get(reply.handoff)
     asked = None if handoff is None else handoff.asked
     if handoff is None or asked is None or asked.version != reply.version:
-        owned = handoff is not None and handoff.owner is not None and handoff.owner.version == reply.version
-        if reply.status == "assigned" and not owned:
+        owner = None if handoff is None else handoff.owner
+        owned = owner is not None and owner.holds and owner.version == reply.version
+        if reply.status != "refused" and not owned:
             claims.release(
                 occasion, reply.lead, reply.handoff, reply.version, reply.team, refund=True, reason="old_version"
             )
@@ -119,6 +120,8 @@ def withdraw_all(occasion: Occasion, lead: str, state: LeadState, reason: str) -
 
 def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason: str, *, refund: bool) -> None:
     """Ends a handoff: gives everything back and stops the clock. The story stays while it may be opened again."""
+    if stage != "withdrawn":
+        say_ended(occasion, handoff, reason)
     claims.drop_request(occasion, lead, handoff, reason)
     claims.give_back(occasion, lead, handoff, refund=refund, reason=reason)
     handoff.stage = stage
@@ -126,6 +129,14 @@ def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason:
     if stage == "withdrawn":
         handoff.qualified = b""
     _forget_later(occasion, lead, handoff)
+
+
+def say_ended(occasion: Occasion, handoff: Handoff, reason: str) -> None:
+    """Accounts for a handoff that people settled before any rep had it: no qualified lead ends without a word."""
+    if handoff.owner is None and not handoff.told:
+        handoff.told = True
+        qualified = LeadQualified.model_validate_json(handoff.qualified)
+        announce.unrouted(occasion, qualified, reason, "People settled this lead before a rep was found.")
 
 
 def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
@@ -138,6 +149,8 @@ def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
             del state.handoffs[handoff.id]
         else:
             oldest = min(handoff.closed_at, oldest or handoff.closed_at)
+    if not state.handoffs:
+        state.marks = []
     occasion.timer(LEAD + lead.encode(), FORGET, None if oldest is None else oldest + FORGET_AFTER_MS)
 
 
@@ -264,8 +277,7 @@ def _wait(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
         return
     asked.waiting = True
     occasion.observe("baton_leads_waiting", 1.0)
-    if not handoff.told_waiting:
-        handoff.told_waiting = True
+    if not handoff.told:
         _tell_unrouted(occasion, handoff, reply.version, reply.reason, list(reply.passed_over), waiting=True)
 
 
@@ -288,6 +300,7 @@ def _refused(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
 def _tell_unrouted(
     occasion: Occasion, handoff: Handoff, version: int, reason: str, passed_over: list[PassedOver], *, waiting: bool
 ) -> None:
+    handoff.told = True
     qualified = LeadQualified.model_validate_json(handoff.qualified)
     detail = (
         "Nobody can take this lead now; it is given to the first rep who can."

@@ -169,6 +169,7 @@ def _opportunity(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     claims.drop_request(occasion, outcome.lead, handoff, "opportunity")
     claims.give_back(occasion, outcome.lead, handoff, refund=False, reason="opportunity")
     handoff.stage = "opportunity"
+    lead.say_ended(occasion, handoff, "opportunity")
 
 
 def _won(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:

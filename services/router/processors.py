@@ -23,6 +23,7 @@ from services.router.handoff import LeadState
 from services.router.intake import Arrived, key_of, read
 from services.router.occasion import LEAD, TEAM, Occasion
 from services.router.packing import STATE_VERSION, Packing
+from services.router.repeats import LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
 from services.router.rulebook import Rulebook
 from services.router.team import QUEUE, Desk, TeamState
 from services.runtime.effects import DeadLetter, Effects
@@ -139,13 +140,16 @@ class Shift:
             lead.qualify(occasion, state, data)
             outcomes.wake_early(occasion, arrived.key, state)
         elif isinstance(data, LeadWithdrawn) and not lead.withdraw_named(occasion, state, data):
-            occasion.refuse(record, "unknown_handoff", "handoff", "withdraw a handoff that leads.qualified announced")
+            raise Permanent("unknown_handoff", field="handoff", fix="withdraw what leads.qualified announced")
         self._keep(arrived.key, state)
 
     def _request(self, record: Record) -> None:
         arrived = read(record, _REQUESTS, "team")
-        key = arrived.key.encode()
+        key, mark = arrived.key.encode(), mark_of(arrived.cause)
         desk = Desk(self._occasion(record, arrived), arrived.key, self._teams.get(key) or TeamState())
+        if mark in desk.state.marks:
+            return
+        remember(desk.state.marks, mark, TEAM_MEMORY)
         if isinstance(arrived.data, AssignRequest):
             desk.assign(arrived.data)
         elif isinstance(arrived.data, ReleaseRequest):
@@ -156,8 +160,11 @@ class Shift:
         arrived = read(record, _REPLIES, "lead")
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
-        if isinstance(arrived.data, RoutingReply):
+        mark = mark_of(arrived.cause)
+        if isinstance(arrived.data, RoutingReply) and mark not in state.marks:
             lead.answer(occasion, state, arrived.data)
+            if state.handoffs:
+                remember(state.marks, mark, LEAD_MEMORY)
         self._keep(arrived.key, state)
 
     def _outcome(self, record: Record) -> None:
@@ -167,7 +174,7 @@ class Shift:
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
         self._hear_early(occasion, arrived.key, state)
-        outcomes.hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
+        self._hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
         self._keep(arrived.key, state)
 
     def _facts(self, record: Record) -> None:
@@ -198,10 +205,19 @@ class Shift:
             arrived = read(record, _OUTCOMES, "lead")
             earlier = replace(occasion, cause=arrived.cause)
             if known and isinstance(arrived.data, OutcomeReported):
-                outcomes.hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))
+                self._hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))
             else:
                 outcomes.expire(earlier, record)
         outcomes.set_early_timer(occasion, person, state)
+
+    def _hear(self, occasion: Occasion, state: LeadState, answer: outcomes.Answer) -> None:
+        """Applies an outcome once; one that is held or refused may come again."""
+        mark, refused = mark_of(occasion.cause), len(self.effects.dead_letters)
+        if mark in state.marks:
+            return
+        outcomes.hear(occasion, state, answer)
+        if len(self.effects.dead_letters) == refused and answer.outcome.handoff in state.handoffs:
+            remember(state.marks, mark, LEAD_MEMORY)
 
     def _occasion(self, record: Record, arrived: Arrived) -> Occasion:
         return Occasion(arrived.cause, self._context.time(record), self._rules, self.effects)

@@ -47,12 +47,13 @@ class Waiting(msgspec.Struct, array_like=True):
 
 
 class TeamState(msgspec.Struct, array_like=True):
-    """A team's claims by `handoff/version`, its rotations by pool, its queue."""
+    """A team's claims by `handoff/version`, its rotations by pool, its queue, the last events."""
 
     claims: dict[str, Claim] = {}
     rotations: dict[str, Rotation] = {}
     queue: list[Waiting] = []
     arrivals: int = 0
+    marks: list[bytes] = []
 
 
 class Desk:

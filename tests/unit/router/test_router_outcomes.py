@@ -149,6 +149,20 @@ def test_repeats_are_no_news(kind: str) -> None:
     assert len(story.routed(handoff)) == 1
 
 
+def test_an_event_that_comes_again_later_is_not_decided_on_again() -> None:
+    story = Story()
+    handoff = story.qualify("k1")
+    story.report("k1", handoff, "passed_on", rep="ann", to="ben")
+    story.report("k1", handoff, "passed_on", rep="ben", to="cyn")
+    story.wait(MINUTE)
+    story.copy("feedback.events", 0)
+    assert story.owner(handoff) == "cyn"
+    story.report("k1", handoff, "passed_on", rep="cyn", to="dan")
+    story.configure(teams=DOCUMENTS["teams"].replace("{id: pia", "{id: dan, capacity: 1}, {id: pia"))
+    story.copy("feedback.events", -1)
+    assert (story.owner(handoff), story.dead()) == ("dan", ["unknown_rep"])
+
+
 @pytest.mark.parametrize("kind", ["touched", "passed_on", "released"])
 def test_what_comes_after_the_end_changes_nothing(kind: str) -> None:
     story = Story()
