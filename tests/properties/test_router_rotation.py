@@ -17,7 +17,7 @@ PACKING = Packing(Rotation)
 def turns(
     rotation: Rotation, weights: dict[str, int], count: int, unavailable: frozenset[str] = frozenset()
 ) -> list[str]:
-    given_to = []
+    given_to: list[str] = []
     for _ in range(count):
         admit(rotation, weights, unavailable)
         rep = next_of(rotation, [rep for rep in weights if rep not in unavailable])
