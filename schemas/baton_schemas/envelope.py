@@ -31,7 +31,8 @@ class EnvelopeError(ValueError):
 
 
 class Event(NamedTuple):
-    """A CloudEvent. `source` and `id` together identify it; `data` is the JSON value as bytes, or None."""
+    """A CloudEvent. `source` and `id` together identify it; `data` is the JSON value as bytes, or None.
+    `extensions` are sorted by name."""
 
     id: str
     source: str
@@ -40,6 +41,7 @@ class Event(NamedTuple):
     data: bytes | None
     subject: str | None = None
     extensions: tuple[tuple[str, str], ...] = ()
+    datacontenttype: str | None = None
 
 
 def to_headers(
@@ -92,6 +94,8 @@ def _binary(found: dict[str, bytes], value: bytes | None) -> Event:
         attributes = {name[3:]: content.decode() for name, content in found.items() if name.startswith("ce_")}
     except UnicodeDecodeError:
         raise EnvelopeError("ce_ headers", "must be UTF-8") from None
+    if "content-type" in found:
+        attributes["datacontenttype"] = found["content-type"].decode("latin-1")
     return _event(attributes, value)
 
 
@@ -142,5 +146,12 @@ def _event(attributes: dict[str, str], data: bytes | None) -> Event:
             raise EnvelopeError("time", "must be RFC 3339 with a zone, such as 2026-03-02T09:30:00Z") from None
     extensions = tuple(sorted((name, text) for name, text in attributes.items() if name not in _CORE))
     return Event(
-        attributes["id"], attributes["source"], attributes["type"], time, data, attributes.get("subject"), extensions
+        attributes["id"],
+        attributes["source"],
+        attributes["type"],
+        time,
+        data,
+        attributes.get("subject"),
+        extensions,
+        attributes.get("datacontenttype"),
     )
