@@ -44,11 +44,9 @@ def claim() -> None:
 def stamp() -> None:
     """The generation is taken before the fetch, which may outlast a rebalance; lanes do not look at positions."""
 
-    async def early(
-        self: Intake, wanted: list[TopicPartition], timeout_ms: int
-    ) -> tuple[int, Mapping[TopicPartition, Any]]:
+    async def early(self: Intake) -> tuple[int, Mapping[TopicPartition, Any]]:
         generation = self.generation()
-        return generation, await self._get().getmany(*wanted, timeout_ms=timeout_ms)
+        return generation, await self._get().getmany(timeout_ms=500)
 
     offer = Inbox.offer
 

@@ -17,7 +17,7 @@ from services.runtime.processor import Processor
 from services.runtime.settings import Settings
 
 FETCH_BYTES = 256 << 10
-FETCH_WAIT_MS = 500
+FETCH_WAIT_MS = 100
 NEVER_MS = 86_400_000
 """The watchdog judges progress; the client must not leave the group because a lane restores for long."""
 

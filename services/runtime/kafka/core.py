@@ -25,10 +25,11 @@ from services.runtime.kafka.connection import broker_name, connection
 from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.journal import Journal, JournalTools
-from services.runtime.kafka.lane import Lane, LaneLimits, Surroundings
+from services.runtime.kafka.lane import Lane
 from services.runtime.kafka.lanes import Lanes
 from services.runtime.kafka.outputs import Outputs
 from services.runtime.kafka.reader import LogReader
+from services.runtime.kafka.surroundings import LaneLimits, Surroundings
 from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
 from services.runtime.settings import Settings

@@ -57,6 +57,10 @@ class Inbox:
         """Whether the input may deliver more."""
         return len(self._chunks[topic]) < self._capacity
 
+    def wants(self, topic: str) -> bool:
+        """Whether an input that was told to wait should go on: half of its room is free."""
+        return len(self._chunks[topic]) <= self._capacity // 2
+
     def is_empty(self, topic: str) -> bool:
         """Whether nothing of the input waits."""
         return not self._waiting[topic]

@@ -7,30 +7,22 @@ thread would only take turns with them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from services.runtime.errors import Transient
 from services.runtime.kafka import faults
 
-_FULL_POLL_MS = 10
-_IDLE_POLL_MS = 500
-_CLOSED_POLL_S = 0.02
+_POLL_MS = 500
 COMMIT_EVERY_S = 1.0
 
 
 class Sink(Protocol):
     """Who takes the records: the lanes."""
-
-    def wanted(self) -> list[TopicPartition]:
-        """Partitions whose lanes are restored and have room."""
-        ...
-
-    def all_open(self) -> bool:
-        """Whether every assigned partition is among them."""
-        ...
 
     def deliver(self, generation: int, fetched: Mapping[TopicPartition, Any]) -> None: ...
 
@@ -55,34 +47,33 @@ class Intake:
         self._done.clear()
         self._committed.clear()
         self._get().pause(*partitions)
-        # what waits for a slow lane must not hold up fetches for the others
-        self._get()._fetcher._prefetch_backoff = 0.0
 
     async def pump(self, stopped: Callable[[], bool]) -> None:
-        """Fetches and delivers until `stopped`."""
-        while not stopped():
-            wanted = self._sink.wanted()
-            if not wanted:
-                await asyncio.sleep(_CLOSED_POLL_S)
-                continue
-            generation, fetched = await self.fetch(wanted, _IDLE_POLL_MS if self._sink.all_open() else _FULL_POLL_MS)
-            if fetched:
-                self._sink.deliver(generation, fetched)
+        """Fetches and delivers until `stopped`. Raises Transient when the client gives up."""
+        try:
+            while not stopped():
+                generation, fetched = await self.fetch()
+                if fetched:
+                    self._sink.deliver(generation, fetched)
                 await asyncio.sleep(0)
+        except KafkaError as error:
+            raise Transient(f"inputs can't be read: {error}") from error
 
-    async def fetch(self, wanted: list[TopicPartition], timeout_ms: int) -> tuple[int, Mapping[TopicPartition, Any]]:
+    async def fetch(self) -> tuple[int, Mapping[TopicPartition, Any]]:
         """Records and the generation they belong to: asked for afterwards, since a fetch may outlast a rebalance."""
-        fetched = await self._get().getmany(*wanted, timeout_ms=timeout_ms)
+        fetched = await self._get().getmany(timeout_ms=_POLL_MS)
         return self.generation(), fetched
 
     def begin(self, positions: Mapping[TopicPartition, int]) -> None:
-        consumer = self._get()
-        try:
-            for tp, position in positions.items():
-                consumer.seek(tp, position)
-            consumer.resume(*positions)
-        except IllegalStateError:
-            return  # revoked meanwhile: the lane is about to hear of it
+        for tp, position in positions.items():
+            self._quietly(lambda tp=tp, position=position: self._get().seek(tp, position))  # type: ignore[misc]
+            self.resume(tp)
+
+    def hold(self, tp: TopicPartition) -> None:
+        self._quietly(lambda: self._get().pause(tp))
+
+    def resume(self, tp: TopicPartition) -> None:
+        self._quietly(lambda: self._get().resume(tp))
 
     def position(self, tp: TopicPartition) -> int:
         subscription = self._get()._subscription.subscription
@@ -91,6 +82,11 @@ class Intake:
 
     def done(self, tp: TopicPartition, offset: int) -> None:
         self._done[tp] = offset
+
+    def _quietly(self, change: Callable[[], None]) -> None:
+        """A partition that is revoked meanwhile is no error: its lane is about to hear of it."""
+        with contextlib.suppress(IllegalStateError):
+            change()
 
     async def commit(self) -> bool:
         """Commits what lanes are done with. A failure is no loss, the journals know better: it is tried again."""

@@ -8,24 +8,23 @@ once and acknowledgements are shared; when little arrives, a group is one small 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime.clock import Clock
-from services.runtime.decide import Decision, Limits, decide_batch, decide_timer
+from services.runtime.decide import Decision, decide_batch, decide_timer
 from services.runtime.effects import Effects, Observation
-from services.runtime.errors import BatonError, Transient, UserError
+from services.runtime.errors import Transient, UserError
 from services.runtime.kafka import faults
 from services.runtime.kafka.commit_step import CommitStep
-from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.group import Group, Outgoing
 from services.runtime.kafka.inbox import Inbox
-from services.runtime.kafka.reader import EARLIEST, LATEST, LogReader
+from services.runtime.kafka.reader import EARLIEST, LATEST
 from services.runtime.kafka.restore import Restored
+from services.runtime.kafka.surroundings import Feed, ProcessorFailed, Surroundings, Tally
 from services.runtime.partitioner import partition_of
 from services.runtime.processor import Context, Processor
 from services.runtime.record import Batch, Record
@@ -38,51 +37,8 @@ _TIMERS_PER_GROUP = 500
 _FIRST_RETRY_S = 0.02
 
 
-class ProcessorFailed(BatonError):
-    """A processor failed on one record or timer; all that came before it is committed."""
-
-
-class Feed(Protocol):
-    """What a lane asks of the consumer."""
-
-    def begin(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Reads these partitions from these offsets on, whatever was read or committed before."""
-        ...
-
-    def position(self, tp: TopicPartition) -> int:
-        """The next offset that the consumer will deliver; holes at the end of a log are behind it."""
-        ...
-
-    def done(self, tp: TopicPartition, offset: int) -> None:
-        """Everything below `offset` is journalled and told: it may be committed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """How much goes into one batch and one group, and how long a lane has patience."""
-
-    batch: int
-    batch_bytes: int
-    group_batches: int = 8
-    group_s: float = 0.02
-    queue: int = 4
-    hold_s: float = 60.0
-    patience_s: float = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them."""
-
-    clock: Clock
-    reader: LogReader
-    globals: GlobalsReader
-    limits: LaneLimits
-    sizes: Limits
-    name: Callable[[str], str]
-    partitions: Callable[[str], int]
-    observe: Callable[[Sequence[Observation]], None]
+class _Closed(Exception):
+    """The lane was closed while it retried: what it had in hand is dropped, the next owner decides it."""
 
 
 @dataclass(slots=True)
@@ -92,19 +48,6 @@ class _Hold:
     instant: int
     ends: dict[str, int]
     deadline: float
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a lane has done, for progress and health."""
-
-    restored: bool = False
-    records: int = 0
-    timers: int = 0
-    groups: int = 0
-    last_progress: float = 0.0
-    restore_s: float = 0.0
-    positions: dict[str, int] = field(default_factory=dict)
 
 
 class Lane:
@@ -129,6 +72,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._closing = False
         self._read_to = 0
+        self._held: set[str] = set()  # inputs that were told to wait
         self._hold: _Hold | None = None
 
     def close(self) -> None:
@@ -140,10 +84,6 @@ class Lane:
         """Makes an idle lane look again (the clock may have moved)."""
         self._wake.set()
 
-    def has_room(self, topic: str) -> bool:
-        """Whether the lane takes more of an input now."""
-        return self.tally.restored and not self._closing and self._inbox.has_room(topic)
-
     def offer(self, topic: str, records: Sequence[Record]) -> None:
         """Takes a chunk of this lane's generation, or asks for it again when something is missing before it."""
         if self._closing or not self.tally.restored:
@@ -154,18 +94,22 @@ class Lane:
             log.warning("chunk refused", topic=topic, partition=self.partition, expected=expected)
             self._inbox.expect({topic: expected})
             self._feed.begin({self.inputs[topic]: expected})
+        elif not self._inbox.has_room(topic):
+            self._held.add(topic)
+            self._feed.hold(self.inputs[topic])
         self._wake.set()
 
     async def work(self) -> None:
         """Works until closed; `open` comes first."""
-        while not self._closing:
-            worked = bool(self._inbox)
-            if worked:
-                await self._take()
-            if self._hold is not None or self.is_due():
-                worked = await self._ring() or worked
-            if not worked:
-                await self._sleep()
+        with contextlib.suppress(_Closed):
+            while not self._closing:
+                worked = bool(self._inbox)
+                if worked:
+                    await self._take()
+                if self._hold is not None or self.is_due():
+                    worked = await self._ring() or worked
+                if not worked:
+                    await self._sleep()
 
     async def open(self) -> None:
         """Restores and positions the inputs; what was told last is told again."""
@@ -228,6 +172,7 @@ class Lane:
                     where = f"{topic}/{self.partition}/{records[decision.consumed].offset}"
                     failure = self._failed(decision, where)
                     break
+            self._let_in()
             spent += _now() - started
             if failure is not None or self._closing or not self._inbox or spent > limits.group_s:
                 break
@@ -237,6 +182,11 @@ class Lane:
             self.tally.records += count
         if failure is not None:
             raise failure
+
+    def _let_in(self) -> None:
+        for topic in [topic for topic in self._held if self._inbox.wants(topic)]:
+            self._held.discard(topic)
+            self._feed.resume(self.inputs[topic])
 
     async def _decide_batch(self, topic: str, records: Sequence[Record]) -> Decision:
         faults.point("in_batch", str(self.partition))
@@ -290,6 +240,7 @@ class Lane:
         )
 
     async def _commit(self, group: Group, effects: Effects) -> None:
+        group.globals.update(self._around.globals.snapshot.offsets)  # at least those of every decision in it
         await self._step.commit(group, self.state, self.timers.due_of)
         self.tally.positions = group.positions
         self.tally.groups += 1
@@ -326,6 +277,8 @@ class Lane:
             try:
                 return decide()
             except Transient:
+                if self._closing:
+                    raise _Closed from None
                 if _now() + pause > deadline:
                     raise
                 self._around.observe([Observation("baton_retries_total", 1.0, ("decide",))])
@@ -339,8 +292,7 @@ class Lane:
         return failure
 
     def _new_group(self) -> Group:
-        offsets = dict(self._around.globals.snapshot.offsets)
-        return Group(positions=dict(self.tally.positions), globals=offsets, read_to=self._read_to)
+        return Group(positions=dict(self.tally.positions), read_to=self._read_to)
 
     def _context(self) -> Context:
         around = self._around

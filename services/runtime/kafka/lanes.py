@@ -67,7 +67,8 @@ class Lanes:
                 for topic, label in topics.items():
                     self._by_tp[TopicPartition(topic, partition)] = (lane, label)
                 self._tasks[lane] = asyncio.create_task(self._run(lane), name=f"{processor.name}/{partition}")
-        gc.disable()  # a restore makes millions of objects that stay
+        if self._tasks:
+            gc.disable()  # a restore makes millions of objects that stay
 
     async def revoke(self) -> None:
         """Closes all lanes; returns when each has ended, or was given up."""
@@ -99,12 +100,6 @@ class Lanes:
             found = self._by_tp.get(tp)
             if found is not None and records:
                 found[0].offer(found[1], records)
-
-    def wanted(self) -> list[TopicPartition]:
-        return [tp for tp, (lane, topic) in self._by_tp.items() if lane.has_room(topic)]
-
-    def all_open(self) -> bool:
-        return all(lane.has_room(topic) for lane, topic in self._by_tp.values())
 
     def restored(self) -> bool:
         """Whether every lane is restored."""

@@ -1,0 +1,82 @@
+"""What a lane stands in: limits, the clock, the log, and what it tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiokafka import TopicPartition
+
+from services.runtime.clock import Clock
+from services.runtime.decide import Limits
+from services.runtime.effects import Observation
+from services.runtime.errors import BatonError
+from services.runtime.kafka.globals_reader import GlobalsReader
+from services.runtime.kafka.reader import LogReader
+
+
+class ProcessorFailed(BatonError):
+    """A processor failed on one record or timer; all that came before it is committed."""
+
+
+class Feed(Protocol):
+    """What a lane asks of the consumer."""
+
+    def begin(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Reads these partitions from these offsets on, whatever was read or committed before."""
+        ...
+
+    def hold(self, tp: TopicPartition) -> None:
+        """Fetches no more of a partition until `resume`."""
+        ...
+
+    def resume(self, tp: TopicPartition) -> None: ...
+
+    def position(self, tp: TopicPartition) -> int:
+        """The next offset that the consumer will deliver; holes at the end of a log are behind it."""
+        ...
+
+    def done(self, tp: TopicPartition, offset: int) -> None:
+        """Everything below `offset` is journalled and told: it may be committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """How much goes into one batch and one group, and how long a lane has patience."""
+
+    batch: int
+    batch_bytes: int
+    group_batches: int = 8
+    group_s: float = 0.02
+    queue: int = 4
+    hold_s: float = 60.0
+    patience_s: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them."""
+
+    clock: Clock
+    reader: LogReader
+    globals: GlobalsReader
+    limits: LaneLimits
+    sizes: Limits
+    name: Callable[[str], str]
+    partitions: Callable[[str], int]
+    observe: Callable[[Sequence[Observation]], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a lane has done, for progress and health."""
+
+    restored: bool = False
+    records: int = 0
+    timers: int = 0
+    groups: int = 0
+    last_progress: float = 0.0
+    restore_s: float = 0.0
+    positions: dict[str, int] = field(default_factory=dict)
