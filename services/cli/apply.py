@@ -12,7 +12,7 @@ import typer
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigKind, ConfigManifest, ManifestEntry
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import envelop
-from services.cli.config_folder import check_set, read_folder
+from services.cli.config_folder import Documents, check_set, read_folder
 from services.cli.home import cluster
 from services.cli.terminal import JsonOption, out, run, say_json
 from services.runtime.clock import SystemClock
@@ -63,12 +63,14 @@ def apply(
     _tell(changes, json=json)
 
 
-async def publish_set(
-    client: LogClient, documents: Mapping[tuple[ConfigKind, str], str], *, now: int, by: str | None = None
-) -> Changes:
-    """Publishes items, then the manifest, then tombstones of items no longer named; nothing when nothing changed."""
-    table = {record.key: record.value async for record in client.read(CONFIG_TOPIC) if record.key is not None}
-    present = {key: value for key, value in table.items() if value is not None}
+def plan_set(
+    documents: Documents, present: Mapping[bytes, bytes], *, now: int, by: str | None = None
+) -> tuple[Changes, list[list[Send]]]:
+    """What an apply publishes over the table `present`, in steps of which each must be on the log before the next.
+
+    First the items, then the manifest that makes them active, then tombstones of items that are not named any more.
+    Nothing when nothing changed.
+    """
     try:
         active = active_set(Globals({CONFIG_TOPIC: present}))
         before, digests = active.set_id, dict(active.digests)
@@ -78,22 +80,30 @@ async def publish_set(
     entries = [ManifestEntry(kind=item.kind, name=item.name, digest=item.digest) for item in items]
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=now, applied_by=by)
     changes = _changes(manifest, before, digests)
-    if changes.applied:
-        for item in items:
-            if item.key.encode() not in present:
-                await client.send(_record(item.key, item, f"{item.key}:{manifest.set_id}", now))
-        await client.flush()
-        await client.send(_record(MANIFEST_KEY, manifest, f"{manifest.set_id}:{now}", now))
-        await client.flush()
-        kept = {item.key.encode() for item in items} | {MANIFEST_KEY.encode()}
-        for key in present:
-            if key not in kept:
-                await client.send(Send(CONFIG_TOPIC, key, None))
+    if not changes.applied:
+        return changes, []
+    fresh = [item for item in items if item.key.encode() not in present]
+    kept = {item.key.encode() for item in items} | {MANIFEST_KEY.encode()}
+    return changes, [
+        [_record(item.key, item, f"{item.key}:{manifest.set_id}", now) for item in fresh],
+        [_record(MANIFEST_KEY, manifest, f"{manifest.set_id}:{now}", now)],
+        [Send(CONFIG_TOPIC, key, None) for key in present if key not in kept],
+    ]
+
+
+async def publish_set(client: LogClient, documents: Documents, *, now: int, by: str | None = None) -> Changes:
+    """Makes `documents` the active set."""
+    table = {record.key: record.value async for record in client.read(CONFIG_TOPIC) if record.key is not None}
+    present = {key: value for key, value in table.items() if value is not None}
+    changes, steps = plan_set(documents, present, now=now, by=by)
+    for step in steps:
+        for record in step:
+            await client.send(record)
         await client.flush()
     return changes
 
 
-async def _apply(settings: Settings, documents: Mapping[tuple[ConfigKind, str], str], by: str | None) -> Changes:
+async def _apply(settings: Settings, documents: Documents, by: str | None) -> Changes:
     async with LogClient(settings) as client:
         return await publish_set(client, documents, now=SystemClock(settings.scale).now(), by=by)
 

@@ -106,7 +106,7 @@ def publish(
     if outcomes and (columns is None or columns.outcome is None):
         raise UserError(f"{mapping}: outcome: is required for --outcomes", fix="name column, definition and kinds")
     if check:
-        _drain(_sends(_watched(readings, file), report, _keys(load()), times))
+        _drain(sends_of(_watched(readings, file), report, _keys(load()), times))
     else:
         with cluster() as settings:
             run(_publish(settings, _watched(readings, file), report, times, columns if outcomes else None))
@@ -121,15 +121,16 @@ async def _publish(
     keys = _keys(settings, required=True)
     async with LogClient(settings) as client:
         if outcomes is None:
-            sends = _sends(readings, report, keys, times)
+            sends = sends_of(readings, report, keys, times)
         else:
-            sends = _outcomes(readings, report, keys, outcomes, await _handoffs(client))
+            sends = outcome_sends(readings, report, keys, outcomes, await _handoffs(client))
         for send in sends:
             await client.send(send)
         await client.flush()
 
 
-def _sends(readings: Iterable[Reading], report: Report, keys: KeyMaker, times: Times) -> Iterator[Send]:
+def sends_of(readings: Iterable[Reading], report: Report, keys: KeyMaker, times: Times) -> Iterator[Send]:
+    """The records of a file's lines, counted in `report`, refusals included."""
     for reading in readings:
         try:
             if reading.refused is not None:
@@ -144,13 +145,14 @@ def _sends(readings: Iterable[Reading], report: Report, keys: KeyMaker, times: T
         yield from sends
 
 
-def _outcomes(
+def outcome_sends(
     readings: Iterable[Reading],
     report: Report,
     keys: KeyMaker,
     mapping: Mapping,
     handoffs: dict[str, LeadRouted],
 ) -> Iterator[Send]:
+    """The outcomes that lines report of `handoffs` (by id), counted in `report`."""
     column = mapping.outcome
     if column is None:
         raise UserError("outcome: is required for --outcomes")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
-from services.cli.services import journalled
+from services.cli.recount import OUTSIDE, applied_once
+from services.cli.services import journalled, processor
 from services.runtime.broker_offsets import BrokerOffsets, Unreachable
 from services.runtime.dead_letters import dead_topic
+from services.runtime.kafka import admin
 from services.runtime.kafka.connection import broker_name, connection
-from services.runtime.kafka.log_client import LogClient
+from services.runtime.kafka.log_client import LogClient, Position
 from services.runtime.processor import Processor
 from services.runtime.progress_rule import Reading
+from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
 from services.runtime.vitals import TopicPartition
 
@@ -21,14 +25,28 @@ _PAUSE_S = 0.1
 
 
 async def verify(settings: Settings) -> list[Verdict]:
-    """Every law, judged on what the topics hold now."""
+    """Every law, judged on what the topics hold now. Needs the person-key secret: it counts the events again."""
     evidence = Evidence()
+    scorer = processor("scorer", settings)
+    outside: list[LogRecord] = []
+    journal: dict[int, list[LogRecord]] = {}
     async with LogClient(settings) as client:
         for topics in (INPUTS, OUTPUTS, tuple(dead_topic(topic) for topic in INPUTS)):
-            positions = [(topic, number) for topic in topics for number in await client.partitions(topic)]
-            async for record in client.read_all(positions):
+            async for record in client.read_all(await _positions(client, topics)):
                 evidence.take(record)
-    return evidence.verdicts()
+                if record.topic in OUTSIDE:
+                    outside.append(record)
+        rest = await _positions(client, [topic for topic in OUTSIDE if topic not in INPUTS])
+        outside += [record async for record in client.read_all(rest)]
+        positions = await _positions(client, [admin.journal_topic(scorer)])
+        journal.update({number: [] for _, number in positions})
+        async for record in client.read_all(positions):
+            journal[record.partition].append(record)
+    return [*applied_once(scorer, journal, outside, settings.scale), *evidence.verdicts()]
+
+
+async def _positions(client: LogClient, topics: Iterable[str]) -> list[Position]:
+    return [(topic, number) for topic in topics for number in await client.partitions(topic)]
 
 
 async def drained(settings: Settings, patience_s: float) -> bool:

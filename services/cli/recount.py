@@ -1,0 +1,86 @@
+"""Was each event applied exactly once? Counts again, from the input log alone, and compares byte for byte.
+
+The scorer's profile of an identity is a function of the set of its events (L1). So a fresh scorer, run in memory over
+the same input log, must come to the very bytes that the journal of the running one holds: an event that was lost, or
+counted twice, or folded into the wrong person, shows as another profile. Pure: logs in, verdict out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from services.cli.conservation import Verdict, verdict
+from services.runtime.clock import ManualClock, TimeScale
+from services.runtime.kafka.restore import Fold
+from services.runtime.memory.engine import MemoryEngine
+from services.runtime.processor import Processor
+from services.runtime.record import LogRecord
+from services.scorer import person, profile
+
+OUTSIDE = ("baton.config", "privacy.erasures", "crm.facts", "engagement.events")
+"""What the scorer is told by others; everything else that it reads it wrote itself."""
+
+
+def applied_once(
+    scorer: Processor, journal: Mapping[int, Sequence[LogRecord]], outside: Iterable[LogRecord], scale: TimeScale
+) -> list[Verdict]:
+    """Two laws: profiles are those of the input log; and what a linked identity did has reached its root whole.
+
+    `journal` are the scorer's journal records by partition, `outside` all records of the topics in OUTSIDE.
+    """
+    found = profiles(_restored(journal))
+    wanted = profiles(counted_anew(scorer, len(journal), outside, scale))
+    differing = [key.decode() for key in sorted(wanted.keys() | found.keys()) if found.get(key) != wanted.get(key)]
+    return [verdict("applied_once", len(wanted), differing), _links(_restored(journal))]
+
+
+def counted_anew(
+    scorer: Processor, partitions: int, outside: Iterable[LogRecord], scale: TimeScale
+) -> Mapping[bytes, bytes]:
+    """The state that a fresh scorer comes to over the input log, each record taken in at its own time."""
+    records = sorted(outside, key=lambda record: (record.topic not in OUTSIDE[:2], record.timestamp))
+    clock = ManualClock(min((record.timestamp for record in records), default=0), scale)
+    engine = MemoryEngine([scorer], clock=clock, partitions=partitions)
+    for record in records:
+        clock.advance(max(0, record.timestamp - clock.wall()))
+        partition = record.partition if record.topic in scorer.inputs else None
+        engine.publish(record.topic, record.key, record.value, record.headers, partition=partition)
+    engine.run_until_idle()
+    return engine.state(scorer.name)
+
+
+def profiles(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The packed profile of every identity that did anything."""
+    empty = profile.pack(profile.Profile())
+    packed = {
+        key.removeprefix(person.PREFIX): profile.pack(person.unpack(value).profile)
+        for key, value in state.items()
+        if key.startswith(person.PREFIX)
+    }
+    return {key: value for key, value in packed.items() if value != empty}
+
+
+def _links(state: Mapping[bytes, bytes]) -> Verdict:
+    """A linked identity's profile is held by the identity it is linked to, as it is now."""
+    people = {
+        key.removeprefix(person.PREFIX).decode(): person.unpack(value)
+        for key, value in state.items()
+        if key.startswith(person.PREFIX)
+    }
+    linked = [(key, one) for key, one in people.items() if one.root is not None]
+    broken = []
+    for key, one in linked:
+        root = people.get(one.root or "")
+        held = None if root is None else root.held.get(key)
+        if held is None or held.packed != profile.pack(one.profile):
+            broken.append(key)
+    return verdict("links_whole", len(linked), broken)
+
+
+def _restored(journal: Mapping[int, Sequence[LogRecord]]) -> dict[bytes, bytes]:
+    state: dict[bytes, bytes] = {}
+    for records in journal.values():
+        fold = Fold()
+        fold.feed(records)
+        state.update(fold.finish().state)
+    return state
