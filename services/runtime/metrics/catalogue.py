@@ -73,7 +73,8 @@ _ALL = (
         "baton_sla_steps_total",
         "counter",
         "router",
-        "Steps of first-touch clocks. met: touched in time; breached: not touched when due. One of the two per clock.",
+        "Steps of first-touch clocks. breached: not touched when due; met: touched in time (reported late, both "
+        "count).",
         (STEP, TIER, TERRITORY),
     ),
     Metric(
@@ -172,6 +173,13 @@ _ALL = (
         edges=_FAST,
     ),
     Metric("baton_restored_keys_total", "counter", "runtime", "Keys that restores brought back."),
+    Metric(
+        "baton_config_refused_total",
+        "counter",
+        "runtime",
+        "Configuration sets that were refused; the last good one stays in force.",
+        (Label("service", values=("scorer", "router", "feedback")),),
+    ),
     Metric("baton_globals_offset", "gauge", "runtime", "Next offset of a topic that is read whole.", (TOPIC,)),
     # every worker: the process
     Metric("baton_ready", "gauge", "runtime", "1 while /readyz says yes."),

@@ -1,4 +1,4 @@
-"""The numbers behind one series: a sum, the latest reading, a sum over partitions, or a spread over edges."""
+"""The numbers behind one series: a sum, the latest reading, or a spread over edges."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from services.runtime.metrics.declaration import Metric
 
 
 class Sum:
-    """A counter's or gauge's number."""
+    """A counter's or level's number."""
 
     __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value = 0.0
 
-    def add(self, value: float, partition: int) -> None:  # noqa: ARG002  one shape for all cells
+    def add(self, value: float) -> None:
         self.value += value
 
 
@@ -25,24 +25,8 @@ class Latest(Sum):
 
     __slots__ = ()
 
-    def add(self, value: float, partition: int) -> None:  # noqa: ARG002
+    def add(self, value: float) -> None:
         self.value = value
-
-
-class Level:
-    """A number that is the sum of what each partition holds."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self) -> None:
-        self.parts: dict[int, float] = {}
-
-    @property
-    def value(self) -> float:
-        return sum(self.parts.values())
-
-    def add(self, value: float, partition: int) -> None:
-        self.parts[partition] = self.parts.get(partition, 0.0) + value
 
 
 class Spread:
@@ -55,7 +39,7 @@ class Spread:
         self.counts = [0] * (len(self.edges) + 1)
         self.sum = 0.0
 
-    def add(self, value: float, partition: int) -> None:  # noqa: ARG002
+    def add(self, value: float) -> None:
         self.counts[bisect_left(self.edges, value)] += 1
         self.sum += value
 
@@ -72,7 +56,7 @@ class Spread:
         return shown
 
 
-Cell = Sum | Level | Spread
+Cell = Sum | Spread
 
 
 def new_cell(metric: Metric, edges: Sequence[float]) -> Cell:
@@ -80,11 +64,9 @@ def new_cell(metric: Metric, edges: Sequence[float]) -> Cell:
     match metric.kind:
         case "histogram":
             return Spread(edges)
-        case "level":
-            return Level()
         case "gauge":
             return Latest()
-        case "counter":
+        case "counter" | "level":
             return Sum()
 
 

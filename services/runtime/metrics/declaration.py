@@ -32,7 +32,7 @@ class Label:
 class Metric:
     """One declaration.
 
-    counter: only grows. gauge: is set. level: moved by +1 and -1 within a partition, summed over those a worker has.
+    counter: only grows. gauge: is set. level: moved by +1 and -1, kept with its partition (`runtime.levels`).
     histogram: `edges` are upper bounds in the metric's unit, without the infinite one.
     """
 

@@ -1,8 +1,8 @@
 """Keeps the numbers of the metric catalogue and shows them to Prometheus.
 
-The numbers live here and not in prometheus_client's own metric objects, for three reasons: one lock and one look-up
-per observation keep the hot path short; a histogram can take up a new edge while it runs; and a level belongs to the
-partition that moved it, so that it goes with the partition. Exposition is prometheus_client's.
+The numbers live here and not in prometheus_client's own metric objects, for two reasons: one lock for a batch and one
+look-up for an observation keep the hot path short, and a histogram can take up a new edge while it runs. Exposition is
+prometheus_client's.
 
 An SLA target is an edge of `baton_first_touch_seconds` from the moment it is adopted (`adopt_edges`). What was counted
 in that bucket before is taken as above the new edge, so rates over windows that begin after the change are exact and
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -21,15 +21,11 @@ from prometheus_client.registry import Collector
 
 from services.runtime.effects import Observation
 from services.runtime.metrics.catalogue import CATALOGUE, declared
-from services.runtime.metrics.cells import Cell, Level, Spread, Sum, new_cell
+from services.runtime.metrics.cells import Cell, Spread, Sum, new_cell
 from services.runtime.metrics.declaration import OTHER, Metric, MetricMisuse, Room, admissible
 
 MAX_EDGES = 40
-NOBODY = -1
-"""The partition of what belongs to none."""
-
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
-Levels = Mapping[tuple[str, tuple[str, ...]], float]
 
 
 class Metrics(Collector):
@@ -52,14 +48,14 @@ class Metrics(Collector):
                 self._start_at_zero(metric)
         registry.register(self)
 
-    def observe(self, observations: Iterable[Observation], *, partition: int = NOBODY) -> None:
-        """Takes in a batch's readings; a level's are booked on `partition`."""
+    def observe(self, observations: Iterable[Observation]) -> None:
+        """Takes in a batch's readings. A lane shows and takes back its levels itself: see `services.runtime.levels`."""
         with self._lock:
             cells = self._cells
             for name, value, labels in observations:
                 cell = cells.get((name, labels)) or self._admit(name, labels)
                 if cell is not None:
-                    cell.add(value, partition)
+                    cell.add(value)
 
     def add(self, name: str, value: float = 1.0, *labels: str) -> None:
         """One reading, outside of any batch."""
@@ -77,29 +73,6 @@ class Metrics(Collector):
         with self._lock:
             cell = self._cells.get((name, labels))
             return 0.0 if cell is None else float(sum(cell.counts)) if isinstance(cell, Spread) else cell.value
-
-    def levels(self, partition: int) -> Levels:
-        """What `partition` holds of every level: to be kept with its state."""
-        with self._lock:
-            return {
-                key: cell.parts[partition]
-                for key, cell in sorted(self._cells.items())
-                if isinstance(cell, Level) and cell.parts.get(partition)
-            }
-
-    def restore_levels(self, partition: int, levels: Levels) -> None:
-        """Makes `partition` hold exactly `levels`."""
-        self.release(partition)
-        self.observe(
-            (Observation(name, value, labels) for (name, labels), value in levels.items()), partition=partition
-        )
-
-    def release(self, partition: int) -> None:
-        """The partition left this worker: what it held goes with it."""
-        with self._lock:
-            for cell in self._cells.values():
-                if isinstance(cell, Level):
-                    cell.parts.pop(partition, None)
 
     def adopt_edges(self, name: str, edges: Iterable[float]) -> None:
         """Makes every value of `edges` a bucket edge of a histogram. Adopted edges stay; further ones over MAX_EDGES
@@ -177,7 +150,7 @@ class Metrics(Collector):
 
     def _refused(self) -> None:
         key = ("baton_observations_refused_total", ())
-        self._cells.setdefault(key, Sum()).add(1.0, NOBODY)
+        self._cells.setdefault(key, Sum()).add(1.0)
 
 
 def _family(metric: Metric) -> Family:

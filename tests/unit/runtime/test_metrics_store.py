@@ -38,24 +38,11 @@ def test_counters_add_gauges_set_levels_move() -> None:
             Observation("baton_clocks", 1, ("open",)),
             Observation("baton_clocks", 1, ("open",)),
             Observation("baton_clocks", -1, ("open",)),
-        ],
-        partition=0,
+        ]
     )
     assert sample(registry, "baton_leads_qualified_total", tier="A") == 3
     assert sample(registry, "baton_model_version", definition="standard") == 4
     assert sample(registry, "baton_clocks", state="open") == 1
-
-
-def test_a_level_goes_and_comes_with_its_partition() -> None:
-    numbers = metrics("router")
-    numbers.observe([Observation("baton_clocks", 5, ("open",))], partition=0)
-    numbers.observe([Observation("baton_clocks", 2, ("open",))], partition=1)
-    kept = numbers.levels(0)
-    numbers.release(0)
-    assert numbers.value("baton_clocks", "open") == 2
-    numbers.restore_levels(0, kept)
-    numbers.restore_levels(0, kept)
-    assert numbers.value("baton_clocks", "open") == 7
 
 
 def test_closed_sets_show_zero_from_the_start_and_only_for_own_rooms() -> None:
@@ -170,11 +157,11 @@ def test_reading_while_lanes_write_loses_nothing() -> None:
     registry = CollectorRegistry()
     numbers = Metrics(registry, strict=True)
 
-    def lane(partition: int) -> None:
+    def lane() -> None:
         for n in range(300):
-            numbers.observe([Observation("baton_dead_letters_total", 1, ("t", f"c{n % 60}"))], partition=partition)
+            numbers.observe([Observation("baton_dead_letters_total", 1, ("t", f"c{n % 60}"))])
 
-    threads = [threading.Thread(target=lane, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=lane) for _ in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
