@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from baton_schemas.configuration import ConfigKind
 from services.router.calendars import compile_calendar
 from services.router.rules import Documented, Documents, Rules, collect, compile_rules, read
 from services.router.territories import conflicts, holes, unknown_places
@@ -16,28 +17,31 @@ def check(documents: Documents) -> list[str]:
         documented = read(documents)
     except UserError as error:
         return str(error).splitlines()
-    return problems_of(documented)
+    file_of = {kind: f"{name}.yaml" for kind, name in documents}
+    return [f"{file_of[kind]}: {problem}" for kind, problem in problems_of(documented)]
 
 
 def rules_of(documents: Documents, set_id: str) -> Rules:
     """The compiled rules of a set that passes. Raises UserError with every problem, one a line."""
-    documented = read(documents)
-    problems = problems_of(documented)
+    problems = check(documents)
     if problems:
         raise UserError("\n".join(problems))
-    return compile_rules(documented, set_id)
+    return compile_rules(read(documents), set_id)
 
 
-def problems_of(documented: Documented) -> list[str]:
-    """The problems between documents that are right each by itself."""
-    return [
-        *collect(partial(compile_calendar, hours) for hours in documented.calendars.calendars),
-        *_teams(documented),
-        *_territories(documented),
-        *unknown_places(documented.territories),
-        *conflicts(documented.territories),
-        *holes(documented.territories),
-    ]
+def problems_of(documented: Documented) -> list[tuple[ConfigKind, str]]:
+    """The problems between documents that are right each by itself, with the kind of document to change."""
+    by_kind: dict[ConfigKind, list[str]] = {
+        "calendars": collect(partial(compile_calendar, hours) for hours in documented.calendars.calendars),
+        "teams": _teams(documented),
+        "territories": [
+            *_territories(documented),
+            *unknown_places(documented.territories),
+            *conflicts(documented.territories),
+            *holes(documented.territories),
+        ],
+    }
+    return [(kind, problem) for kind, problems in by_kind.items() for problem in problems]
 
 
 def _teams(documented: Documented) -> list[str]:
