@@ -22,16 +22,22 @@ OUTSIDE = ("baton.config", "privacy.erasures", "crm.facts", "engagement.events")
 
 
 def applied_once(
-    scorer: Processor, journal: Mapping[int, Sequence[LogRecord]], outside: Iterable[LogRecord], scale: TimeScale
+    scorer: Processor,
+    state: Mapping[bytes, bytes],
+    outside: Iterable[LogRecord],
+    *,
+    partitions: int,
+    scale: TimeScale,
 ) -> list[Verdict]:
     """Two laws: profiles are those of the input log; and what a linked identity did has reached its root whole.
 
-    `journal` are the scorer's journal records by partition, `outside` all records of the topics in OUTSIDE.
+    `scorer` is a fresh one, `state` what the running one has journalled (`restored`), `outside` all records of the
+    topics in OUTSIDE.
     """
-    found = profiles(_restored(journal))
-    wanted = profiles(counted_anew(scorer, len(journal), outside, scale))
+    found = profiles(state)
+    wanted = profiles(counted_anew(scorer, partitions, outside, scale))
     differing = [key.decode() for key in sorted(wanted.keys() | found.keys()) if found.get(key) != wanted.get(key)]
-    return [verdict("applied_once", len(wanted), differing), _links(_restored(journal))]
+    return [verdict("applied_once", len(wanted), differing), _links(state)]
 
 
 def counted_anew(
@@ -77,7 +83,8 @@ def _links(state: Mapping[bytes, bytes]) -> Verdict:
     return verdict("links_whole", len(linked), broken)
 
 
-def _restored(journal: Mapping[int, Sequence[LogRecord]]) -> dict[bytes, bytes]:
+def restored(journal: Mapping[int, Sequence[LogRecord]]) -> dict[bytes, bytes]:
+    """What a journal's records, by partition, hold as committed state."""
     state: dict[bytes, bytes] = {}
     for records in journal.values():
         fold = Fold()

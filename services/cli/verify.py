@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
-from services.cli.recount import OUTSIDE, applied_once
+from services.cli.recount import OUTSIDE, applied_once, restored
 from services.cli.services import journalled, processor
 from services.runtime.broker_offsets import BrokerOffsets, Unreachable
 from services.runtime.dead_letters import dead_topic
@@ -42,7 +42,10 @@ async def verify(settings: Settings) -> list[Verdict]:
         journal.update({number: [] for _, number in positions})
         async for record in client.read_all(positions):
             journal[record.partition].append(record)
-    return [*applied_once(scorer, journal, outside, settings.scale), *evidence.verdicts()]
+    return [
+        *applied_once(scorer, restored(journal), outside, partitions=len(journal), scale=settings.scale),
+        *evidence.verdicts(),
+    ]
 
 
 async def _positions(client: LogClient, topics: Iterable[str]) -> list[Position]:

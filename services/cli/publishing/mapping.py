@@ -106,7 +106,7 @@ class TimeColumns(Document):
     def _known(cls, zone: str) -> str:
         try:
             ZoneInfo(zone)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError("not a time zone; write one such as Europe/Lisbon") from None
         return zone
 

@@ -18,7 +18,7 @@ def test_segment_calls_become_a_routed_lead_with_its_story() -> None:
     assert [each.field for each in report.refusals] == ["type", "userId", "userId", "userId"]
     (qualified,) = whole.told("leads.qualified", LeadQualified)
     assert qualified.contact.email == "pgibbons@example.com"
-    assert {"signed_up", "trial", "chat"} <= {line.criterion for line in qualified.dossier.ledger}
+    assert {"signed_up", "trial", "account"} <= {line.criterion for line in qualified.dossier.ledger}
     (routed,) = whole.told("leads.routed", LeadRouted)
     assert routed.handoff == qualified.handoff
     assert whole.told("leads.scored", LeadScored)
