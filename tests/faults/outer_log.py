@@ -1,0 +1,255 @@
+"""The log as a stranger sees it: topics, offsets and groups through librdkafka, which no engine uses.
+
+What the fault suite knows of a run it knows from here, so an engine can't talk itself out of anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from baton_schemas.catalogue import MIB
+from services.runtime.kafka import admin
+from services.runtime.partitioner import partition_of
+from services.runtime.record import LogRecord
+from services.runtime.settings import load
+from tests.contract import toy
+from tests.faults.waiting import PATIENCE_S, until
+
+INPUTS = toy.Toy.inputs
+JOURNAL = admin.journal_topic(toy.Toy())
+DEAD = tuple(f"{topic}.dead" for topic in INPUTS)
+TOLD = (toy.INTERNAL, toy.DECIDED, toy.HEARD, toy.RANG, *DEAD)
+JOURNAL_CONFIGS = {"segment.bytes": str(MIB), "segment.ms": "100", "min.compaction.lag.ms": "3600000"}
+"""A segment is closed by the first write a tenth of a second after it began; nothing is compacted until a test says."""
+EAGER_CLEANER = {"min.compaction.lag.ms": "0", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"}
+
+_ASK_AGAIN = {
+    "COORDINATOR_LOAD_IN_PROGRESS",
+    "COORDINATOR_NOT_AVAILABLE",
+    "NOT_COORDINATOR",
+    "_TIMED_OUT",
+    "_TRANSPORT",
+    "_ALL_BROKERS_DOWN",
+    "REQUEST_TIMED_OUT",
+}
+_BACKOFF_S = 0.1
+
+Offsets = dict[tuple[str, int], int]
+"""By catalogue topic and partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that topics and groups say at one moment. Inputs are read last, committed offsets first."""
+
+    topics: Mapping[str, Sequence[LogRecord]]
+    journal: Mapping[int, Sequence[LogRecord]]
+    committed: Mapping[tuple[str, int], int]
+    partitions: int
+
+
+class OuterLog:
+    """The toy's topics under a prefix of their own."""
+
+    def __init__(self, bootstrap: str, prefix: str, partitions: int = 4) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.partitions = partitions
+        servers = {"bootstrap.servers": bootstrap, "log_level": 0}
+        self._admin = AdminClient(servers)
+        self._producer = Producer({**servers, "acks": "all", "linger.ms": 2, "message.max.bytes": 4 * MIB})
+        self._reader = Consumer(
+            {
+                **servers,
+                "group.id": f"{prefix}reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
+            }
+        )
+        self._names: list[str] = []
+
+    def create(self) -> None:
+        """Makes all topics as the product plans them; only the journal gets small segments."""
+        settings = load(kafka=self.bootstrap, topic_prefix=self.prefix, partitions=self.partitions)
+        topics = [
+            NewTopic(
+                plan.name,
+                plan.partitions,
+                1,
+                config={**plan.configs, **(JOURNAL_CONFIGS if plan.name.endswith(JOURNAL) else {})},
+            )
+            for plan in admin.plan(settings, toy.TOPICS, [toy.Toy()])
+        ]
+        for made in self._admin.create_topics(topics).values():
+            made.result(PATIENCE_S)
+        self._names = [topic.topic for topic in topics]
+        self.configure("first")
+
+    def close(self) -> None:
+        self._reader.close()
+        self._admin.delete_topics(self._names)
+
+    def put(self, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
+        """Puts a record on its way; `flush` waits until the log has it."""
+        target = partition_of(key, self.partitions) if partition is None else partition
+        self._producer.produce(self.prefix + topic, value, key, target)
+
+    def flush(self) -> None:
+        assert self._producer.flush(PATIENCE_S) == 0
+
+    def publish(self, topic: str, key: bytes, *values: bytes | None, partition: int | None = None) -> None:
+        """Puts records on an input and waits until the log has them."""
+        for value in values:
+            self.put(topic, key, value, partition)
+        self.flush()
+
+    def configure(self, label: str) -> None:
+        """Changes the configuration: a decision taken from now on differs from one taken before."""
+        self.put(toy.CONFIG, b"label", label.encode(), 0)
+        self.flush()
+
+    def read(self, topics: Iterable[str]) -> dict[str, list[LogRecord]]:
+        """All records of the topics (catalogue names), each partition in order."""
+        counts = {topic: 1 if topic == toy.CONFIG else self.partitions for topic in topics}
+        wanted = [
+            TopicPartition(self.prefix + topic, number, OFFSET_BEGINNING)
+            for topic, count in counts.items()
+            for number in range(count)
+        ]
+        found: dict[str, list[LogRecord]] = {topic: [] for topic in counts}
+        self._reader.assign(wanted)
+        left = len(wanted)
+        while left:
+            message = self._reader.poll(PATIENCE_S)
+            assert message is not None, f"no answer from {self.bootstrap}"
+            if message.error() is None:
+                topic = message.topic().removeprefix(self.prefix)
+                found[topic].append(_plain(topic, message))
+            else:
+                assert message.error().name() == "_PARTITION_EOF", message.error()
+                left -= 1
+        self._reader.unassign()
+        for records in found.values():
+            records.sort(key=lambda each: (each.partition, each.offset))
+        return found
+
+    def journal(self) -> dict[int, list[LogRecord]]:
+        """The journal, by partition."""
+        records = self.read([JOURNAL])[JOURNAL]
+        return {number: [each for each in records if each.partition == number] for number in range(self.partitions)}
+
+    def observe(self, *groups: str) -> Observed:
+        """Everything, in an order in which nothing can look ahead of what it follows from."""
+        committed: Offsets = {}
+        for group in groups:
+            for where, offset in self.committed(group).items():
+                committed[where] = max(offset, committed.get(where, 0))
+        journal = self.journal()
+        topics = self.read(TOLD)
+        topics |= self.read([toy.CONFIG, toy.ALPHA, toy.BETA])
+        return Observed(topics, journal, committed, self.partitions)
+
+    def committed(self, group: str = "toy") -> Offsets:
+        """The group's committed offsets."""
+        asked = ConsumerGroupTopicPartitions(self.prefix + group)
+        partitions = _answer(lambda: self._admin.list_consumer_group_offsets([asked])).topic_partitions
+        return {(tp.topic.removeprefix(self.prefix), tp.partition): tp.offset for tp in partitions if tp.offset >= 0}
+
+    def set_committed(self, offsets: Offsets, group: str = "toy") -> None:
+        """Sets committed offsets of a group without members."""
+        wanted = [TopicPartition(self.prefix + topic, number, offset) for (topic, number), offset in offsets.items()]
+        asked = ConsumerGroupTopicPartitions(self.prefix + group, wanted)
+        _answer(lambda: self._admin.alter_consumer_group_offsets([asked]))
+
+    def ends(self, topics: Iterable[str] = INPUTS) -> Offsets:
+        """The next offset of every partition."""
+        wanted = [TopicPartition(self.prefix + topic, number) for topic in topics for number in range(self.partitions)]
+        found = _answers(lambda: self._admin.list_offsets({tp: OffsetSpec.latest() for tp in wanted}))
+        return {(tp.topic.removeprefix(self.prefix), tp.partition): each.offset for tp, each in found.items()}
+
+    def lag(self, group: str = "toy") -> int:
+        """Records that are not committed yet; what is read last is the log's end, so 0 means that all is quiet."""
+        committed = self.committed(group)
+        return sum(end - committed.get(where, 0) for where, end in self.ends().items())
+
+    def members(self, group: str = "toy") -> dict[str, frozenset[tuple[str, int]]]:
+        """The partitions of each member of a group that is stable; empty while it is not."""
+        described = _answer(lambda: self._admin.describe_consumer_groups([self.prefix + group]))
+        if described.state.name != "STABLE":
+            return {}
+        return {
+            member.member_id: frozenset(
+                (tp.topic.removeprefix(self.prefix), tp.partition) for tp in member.assignment.topic_partitions
+            )
+            for member in described.members
+        }
+
+    def compact(self) -> int:
+        """Compacts the journal now; returns how many records went. Afterwards nothing is compacted any more.
+
+        Only closed segments are compacted: something must have been written a moment ago.
+        """
+        before = self.journal()
+        self._alter(EAGER_CLEANER)
+        until(lambda: self._gone(before) > 0, "compacted")
+        self._alter(JOURNAL_CONFIGS)
+        return self._gone(before)
+
+    def _gone(self, before: Mapping[int, Sequence[LogRecord]]) -> int:
+        now = self.journal()
+        return sum(
+            len({each.offset for each in records} - {each.offset for each in now[number]})
+            for number, records in before.items()
+        )
+
+    def _alter(self, configs: Mapping[str, str]) -> None:
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in configs.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, self.prefix + JOURNAL, incremental_configs=entries)
+        _answer(lambda: self._admin.incremental_alter_configs([resource]))
+
+
+def _answers(ask: Callable[[], Mapping[Any, Any]]) -> dict[Any, Any]:
+    """The answers to an admin's call; a coordinator that is still loading, or away, is asked again."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return {asked: answer.result(PATIENCE_S) for asked, answer in ask().items()}
+        except KafkaException as error:
+            if error.args[0].name() not in _ASK_AGAIN or time.monotonic() > deadline:
+                raise
+            time.sleep(_BACKOFF_S)
+
+
+def _answer(ask: Callable[[], Mapping[Any, Any]]) -> Any:
+    (answer,) = _answers(ask).values()
+    return answer
+
+
+def _plain(topic: str, message: Any) -> LogRecord:
+    headers = tuple(message.headers() or ())
+    place = (message.partition(), message.offset(), message.timestamp()[1])
+    return LogRecord(topic, *place, message.key(), message.value(), headers)

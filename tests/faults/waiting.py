@@ -1,0 +1,17 @@
+"""Waiting on conditions, with a deadline and a name for what did not come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 45.0
+_POLL_S = 0.03
+
+
+def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
+    """Returns when `condition()` is true; fails with `what` when it does not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not {what} within {seconds:.0f} s"
+        time.sleep(_POLL_S)
