@@ -237,3 +237,34 @@ def test_a_criterion_that_counts_several_times_is_judged_by_what_it_gave() -> No
     once = cut(adopted(Chain(), card, None), card, evidence)
     points = once.tenths["pricing"] if once is not None else 20
     assert abs(points - 20) <= 1
+
+
+def compared(with_it: tuple[int, int], without_it: tuple[int, int], apart: bool = False) -> float:
+    """The points that labels call for, for a criterion signed at 8; `apart`: no lead has its like on the other side."""
+    card = scorecard_of(definition({"director": 10, "pricing": 8}, min_sample=4, max_step=100.0, max_drift=100.0))
+    assert card is not None
+    evidence, number = Evidence(), 0
+    for met, (goods, bads) in ((True, with_it), (False, without_it)):
+        rest = 50.0 if met and apart else 10.0
+        for good in [True] * goods + [False] * bads:
+            number += 1
+            names, points = (["director", "pricing"], [rest, 8.0]) if met else (["director"], [rest])
+            evidence = replaced(evidence, None, label_of(1, good, names, points, [1.0] * len(names)))
+    once = cut(adopted(Chain(), card, None), card, evidence)
+    return once.tenths["pricing"] / 10 if once is not None else 8.0
+
+
+def test_leads_that_have_no_like_on_the_other_side_leave_the_signed_points_as_they_are() -> None:
+    assert compared((40, 0), (0, 40), apart=True) == 8.0
+
+
+def test_little_evidence_moves_little_and_much_evidence_decides() -> None:
+    few, more, many = compared((4, 4), (4, 4)), compared((20, 20), (20, 20)), compared((2000, 2000), (2000, 2000))
+    assert 8.0 > few > more > many
+    assert few > 2.5
+    assert many < 0.3, "equal odds with and without: it tells nothing"
+
+
+def test_the_formula_comes_to_what_it_says() -> None:
+    """R = 30*25/100, S = 15*30/100, K/16 = 0.5, w = 8 points: worked out by hand."""
+    assert compared((30, 15), (30, 25)) == 7.4
