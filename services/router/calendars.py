@@ -28,10 +28,6 @@ Interval = tuple[int, int]
 Week = tuple[tuple[tuple[int, int], ...], ...]
 
 
-class NoOpenTimeError(ValueError):
-    """A calendar without open time for ten years: `checks` refuses it before it can get here."""
-
-
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """Business hours of one zone. `open_intervals` of a day are worked out once and kept."""
@@ -48,6 +44,7 @@ class Calendar:
         """The first instant by which `seconds` of business time have passed since `start`.
 
         An hour that ends with the working day is due at its end, not at the next opening; 0 seconds are due at once.
+        Nothing is due later than `LONGEST_WALK_DAYS` from `start`; `checks` refuses targets that would come near it.
         """
         left = seconds * 1000
         if left <= 0:
@@ -61,7 +58,7 @@ class Calendar:
                 if closes - begins >= left:
                     return begins + left
                 left -= closes - begins
-        raise NoOpenTimeError(f"calendar {self.name}: no open time within {LONGEST_WALK_DAYS} days")
+        return start + LONGEST_WALK_DAYS * DAY_MS
 
     def business_ms(self, start: int, end: int) -> int:
         """Business milliseconds in [start, end); 0 when `end` is not after `start`."""

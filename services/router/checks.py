@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from baton_schemas.configuration import ConfigKind
+from baton_schemas.documents.calendars import week_of
 from services.router.calendars import compile_calendar
 from services.router.rules import Documented, Documents, Rules, collect, compile_rules, read
 from services.router.territories import conflicts, holes, unknown_places
 from services.runtime.errors import UserError
+
+MOST_WEEKS = 52
+"""A target that takes longer than so many weeks of the calendar's hours is a mistake."""
 
 
 def check(documents: Documents) -> list[str]:
@@ -39,6 +43,7 @@ def problems_of(documented: Documented) -> list[tuple[ConfigKind, str]]:
             *unknown_places(documented.territories),
             *conflicts(documented.territories),
             *holes(documented.territories),
+            *_too_slow(documented),
         ],
     }
     return [(kind, problem) for kind, problems in by_kind.items() for problem in problems]
@@ -82,6 +87,28 @@ def _territories(documented: Documented) -> list[str]:
             problems.append(_unknown(f"{where}.policy", territory.policy, "SLA policy", policies))
         if territory.calendar is not None and territory.calendar not in calendars:
             problems.append(_unknown(f"{where}.calendar", territory.calendar, "calendar", calendars))
+    return problems
+
+
+def _too_slow(documented: Documented) -> list[str]:
+    """Targets that the calendar's few hours would stretch over years."""
+    hours = {calendar.name: calendar for calendar in documented.calendars.calendars}
+    policies = {policy.name: policy for policy in documented.sla.policies}
+    teams = {team.name: team.calendar for team in documented.teams.teams}
+    problems = []
+    for territory in documented.territories.territories:
+        name = territory.calendar or teams.get(territory.team, "")
+        if name not in hours or territory.policy not in policies:
+            continue
+        week = week_of(hours[name].hours)
+        a_week = sum(end - start for day in week for start, end in day)
+        targets = policies[territory.policy].tiers.values()
+        longest = max(target.first_touch_minutes + target.reassign_after_minutes for target in targets)
+        if longest > MOST_WEEKS * a_week:
+            problems.append(
+                f"territories[{territory.name}].policy: {longest} business minutes are over a year in calendar {name!r}"
+                " - shorten the target, or give the calendar more hours"
+            )
     return problems
 
 

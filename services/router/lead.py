@@ -20,6 +20,9 @@ FORGET = "forget"
 FORGET_AFTER_MS = 90 * 86_400_000
 """How long a closed handoff is remembered, so that late outcomes are judged by what was: as long as on the log."""
 
+OLDEST_START_MS = 30 * 86_400_000
+"""A clock starts no longer ago than this, whatever a record says."""
+
 
 class Refusal(NamedTuple):
     """Why a qualified lead is not routed at all, and who is told instead."""
@@ -50,7 +53,7 @@ def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> N
             earlier.qualified = b""
     handoff = state.handoffs[qualified.handoff] = where
     handoff.qualified = qualified.to_json()
-    handoff.qualified_at = min(qualified.at, occasion.at)
+    handoff.qualified_at = max(min(qualified.at, occasion.at), occasion.at - OLDEST_START_MS)
     territory = occasion.rules.territories.get(handoff.territory)
     assert territory is not None  # noqa: S101  it has just matched
     if occasion.rules.policies[territory.policy].clock_starts == "qualified":

@@ -35,6 +35,9 @@ from services.runtime.state import State, Working
 _LEADS = Packing(LeadState)
 _TEAMS = Packing(TeamState)
 
+NEVER = -(1 << 62)
+"""Before any time."""
+
 
 def _by_type(*models: type[Contract]) -> dict[str, type[Contract]]:
     return {model.TYPE: model for model in models}
@@ -237,11 +240,11 @@ class Shift:
     def _erased_at(self, person: str) -> int:
         packed = self._context.globals.table("privacy.erasures").get(person.encode())
         if packed is None:
-            return -1
+            return NEVER
         try:
             return ErasureRequested.model_validate_json(packed).at
         except ValidationError:
-            return -1
+            return NEVER
 
     def _keep(self, person: str, state: LeadState) -> None:
         self._leads.put(person.encode(), None if state.blank else state)

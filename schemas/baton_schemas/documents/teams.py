@@ -11,6 +11,8 @@ from baton_schemas.contract import Name, Text
 from baton_schemas.documents.calendars import unique
 from baton_schemas.documents.document import Document
 
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+
 
 class Absence(Document):
     """Days away, both ends included, in the time zone of the team's calendar."""
@@ -22,6 +24,8 @@ class Absence(Document):
     def _order(self) -> Self:
         if self.until < self.from_:
             raise ValueError("`until` is before `from`")
+        if self.from_.year < FIRST_YEAR or self.until.year > LAST_YEAR:
+            raise ValueError(f"give days of the years {FIRST_YEAR} to {LAST_YEAR}; who is gone for good leaves `reps`")
         return self
 
 

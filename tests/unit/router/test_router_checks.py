@@ -66,6 +66,7 @@ def test_every_state_of_the_us_lies_in_exactly_one_territory_of_the_example() ->
 
 
 SOUTH = "  - {name: south, countries: [DE, CH], team: dach, pool: inbound, policy: standard}\n"
+FOR_EVER = "absences: [{from: 2026-03-05, until: 9999-12-31}]"
 BACKWARDS = "absences: [{from: 2026-03-05, until: 2026-03-01}]"
 BAVARIA = "  - {name: by, countries: [DE], regions: [BY], team: dach, pool: inbound, policy: standard}\n"
 BY_REGION = ("dach, countries: [DE, AT]", "dach, countries: [DE], regions: [BY]")
@@ -94,7 +95,9 @@ BY_REGION = ("dach, countries: [DE, AT]", "dach, countries: [DE], regions: [BY]"
         ("teams", "capacity: 2", "capacity: 0", "teams[big].pools[named]: no member has capacity"),
         ("teams", "calendar: berlin", "calendar: bonn", "teams[dach].calendar: 'bonn' is no calendar - use one"),
         ("teams", "ann, capacity: 3", "ann, capacity: 3, " + BACKWARDS, "`until` is before `from`"),
+        ("teams", "ann, capacity: 3", "ann, capacity: 3, " + FOR_EVER, "who is gone for good leaves `reps`"),
         ("calendars", 'mon-fri: ["09:00-17:00"]', "", "has no open time"),
+        ("calendars", "09:00-17:00", "09:00-09:01", "360 business minutes are over a year in calendar 'berlin'"),
         ("sla", "otherwise: warm", "otherwise: cold", "otherwise: 'cold' is not in `tiers`"),
         ("sla", "warn_at: 0.5", "warn_at: 1.5", "warn_at"),
     ],

@@ -228,6 +228,13 @@ def test_the_clock_survives_a_change_of_policy() -> None:
     assert story.sla(handoff)[-1].due_at == due
 
 
+def test_a_qualification_of_ancient_times_starts_no_ancient_clock() -> None:
+    story = Story()
+    handoff = story.qualify("k1", at=-62_000_000_000_000)
+    assert story.now - story.routed(handoff)[0].clock.started_at == 30 * DAY
+    assert story.steps(handoff)[-1] in ("breached", "reassigned")
+
+
 def test_closed_handoffs_are_forgotten_after_the_logs_retention() -> None:
     story = Story()
     story.report("k1", story.qualify("k1"), "rejected", rep="ann", reason="bad_data")

@@ -262,6 +262,20 @@ def test_an_answer_to_an_old_version_is_ignored_and_its_rep_released() -> None:
     assert [(r.version, r.reason) for r in releases] == [(1, "released"), (1, "old_version")]
 
 
+def test_an_answer_to_an_old_version_is_not_taken_for_the_answer_to_the_new_one() -> None:
+    story = Story(teams=FULL)
+    handoff = story.qualify("k0")
+    for n in (1, 2):
+        story.qualify(f"k{n}", tier="warm")
+    first = story.told("routing.replies", RoutingReply)[0]
+    story.report("k0", handoff, "released", rep="ann")
+    assert story.lead("k0").handoffs[handoff].asked is not None
+    story.put("routing.replies", "k0", first.model_copy(update={"rep": "cyn"}))
+    story.run()
+    assert [(r.rep, r.version) for r in story.routed(handoff)] == [("ann", 1)]
+    assert story.told("routing.requests", ReleaseRequest)[-1].reason == "old_version"
+
+
 def test_a_repeated_answer_and_a_repeated_request_change_nothing() -> None:
     story = Story()
     handoff = story.qualify("k1")
