@@ -71,6 +71,8 @@ class Settings(BaseSettings):
             raise ValueError("BATON_CLOCK_ANCHOR: needed when BATON_CLOCK_RATE is not 1 (wall milliseconds)")
         if self.heartbeat_ms * 3 > self.session_timeout_ms:
             raise ValueError("BATON_HEARTBEAT_MS: must be at most a third of BATON_SESSION_TIMEOUT_MS")
+        if self.watchdog_ms < 2 * self.session_timeout_ms:  # a dead worker's partitions stand still for a session
+            raise ValueError("BATON_WATCHDOG_MS: must be at least twice BATON_SESSION_TIMEOUT_MS")
         return self
 
     @property

@@ -6,9 +6,12 @@ import sys
 import threading
 
 from services.runtime import logs
-from services.runtime.effects import Effects
+from services.runtime.effects import Effects, Observation
 from services.runtime.operating import Operating
+from services.runtime.processor import Context
+from services.runtime.record import Batch
 from services.runtime.settings import load
+from services.runtime.state import State
 from services.runtime.worker import run
 from tests.contract import toy
 
@@ -21,13 +24,25 @@ class Hanging(toy.Toy):
         raise AssertionError
 
 
+class Counting(toy.Toy):
+    """Says that every event leaves one lead waiting."""
+
+    def process(self, batch: Batch, state: State, context: Context) -> Effects:
+        effects = super().process(batch, state, context)
+        if batch.topic == toy.ALPHA:
+            effects.observations.append(Observation("baton_leads_waiting", len(batch.records)))
+        return effects
+
+
+HOW: dict[str, type[toy.Toy]] = {"work": toy.Toy, "hang": Hanging, "count": Counting}
+
+
 def main(how: str) -> int:
     """Runs until SIGTERM, or until the watchdog ends it."""
     settings = load()
     logs.configure("json", "INFO", processor="toy")
     operating = Operating("toy", settings, strict=True)
-    processor = Hanging() if how == "hang" else toy.Toy()
-    return run("toy", [processor], settings, observe=operating.observe, beside=operating.beside, topics=toy.TOPICS)
+    return run("toy", [HOW[how]()], settings, observe=operating.observe, beside=operating.beside, topics=toy.TOPICS)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def environment(kafka: Broker, unique: Callable[[str], str], tmp_path: Path) -> 
         "BATON_TOPIC_PREFIX": unique("") + ".",
         "BATON_PARTITIONS": str(PARTITIONS),
         "BATON_DATA_DIR": str(tmp_path),
-        "BATON_WATCHDOG_MS": "3000",
-        "BATON_SESSION_TIMEOUT_MS": "6000",
+        "BATON_WATCHDOG_MS": "6000",
+        "BATON_SESSION_TIMEOUT_MS": "3000",
         "BATON_HEARTBEAT_MS": "1000",
     }
     settings = load(**{name.removeprefix("BATON_").lower(): value for name, value in own.items()})
@@ -199,3 +199,21 @@ def test_a_worker_that_hangs_is_ended_with_its_own_code(environment: dict[str, s
     assert last["code"] == 71
     assert last["reason"].startswith(f"no progress: {environment['BATON_TOPIC_PREFIX']}{toy.ALPHA}/")
     assert last["reason"].endswith("with 1 records to read")
+
+
+def test_levels_survive_a_kill(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+
+    def waiting(url: str) -> float | None:
+        _, page = get(f"{url}/metrics")
+        shown = [line.split()[1] for line in (page or "").splitlines() if line.startswith("baton_leads_waiting ")]
+        return float(shown[0]) if shown else None
+
+    publish(environment, [b"one", b"two", b"three"])
+    with worker(environment, "count", log) as process:
+        url = announced(environment, process, log)
+        until(lambda: waiting(url) == 3, "three wait")
+    publish(environment, [b"four"])
+    with worker(environment, "count", log) as process:
+        url = announced(environment, process, log)
+        until(lambda: waiting(url) == 4, "four wait, three of them from before the kill")

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.runtime.levels import Share
 from services.runtime.timers import pack_due, pack_name
 
 STATE, TIMER, OUTBOX, COMMIT, CLAIM = b"s", b"t", b"o", b"c", b"k"
@@ -56,7 +57,8 @@ class Commit(msgspec.Struct, array_like=True, frozen=True):
     """The commit record: with it the group counts, without it nothing of it does.
 
     `number` counts the groups of an epoch. `positions` are the next offsets to read, by input; `globals` those of the
-    snapshot that judged; `read_to` the instant (Baton ms) up to which the inputs had been read for timers, else 0.
+    snapshot that judged; `read_to` the instant (Baton ms) up to which the inputs had been read for timers, else 0;
+    `levels` what the lane holds of every level metric.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Commit(msgspec.Struct, array_like=True, frozen=True):
     positions: dict[str, int]
     globals: dict[str, int]
     read_to: int = 0
+    levels: Share = []
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Group:
     positions: dict[str, int] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
     read_to: int = 0
+    levels: Share = field(default_factory=list)
 
 
 def epoch_bytes(epoch: int) -> bytes:
@@ -124,7 +128,9 @@ def encode(group: Group, *, epoch: int, number: int) -> Iterator[Line]:
         yield timer_line(key, name, due, epoch)
     for index, record in enumerate(group.outbox):
         yield Line(_OUTBOX_KEY.pack(OUTBOX, epoch, index), prefix + msgspec.msgpack.encode(record))
-    yield commit_line(Commit(number, len(group.outbox), group.positions, group.globals, group.read_to), epoch)
+    yield commit_line(
+        Commit(number, len(group.outbox), group.positions, group.globals, group.read_to, group.levels), epoch
+    )
 
 
 def commit_line(commit: Commit, epoch: int) -> Line:

@@ -79,12 +79,13 @@ class Journal:
             positions=restored.positions,
             globals=restored.globals,
             read_to=restored.read_to,
+            levels=restored.levels,
         )
         due_of = restored.timers.get
         gap = Gap(set(restored.dirty_states), set(restored.dirty_timers))
         lines = [state_line(key, restored.state.get(key), self.epoch) for key in sorted(gap.states)]
         lines += [timer_line(key, name, due_of((key, name)), self.epoch) for key, name in sorted(gap.timers)]
-        self._commit = Commit(1, len(last.outbox), last.positions, last.globals, last.read_to)
+        self._commit = Commit(1, len(last.outbox), last.positions, last.globals, last.read_to, last.levels)
         gap = await self._write([*lines, *encode(last, epoch=self.epoch, number=1)])
         if restored.litter:
             gap |= await self._write(tombstones(restored.litter, self.epoch))
@@ -98,7 +99,9 @@ class Journal:
         The answer is what an earlier owner overwrote meanwhile: `heal` it before anything else is appended. Raises
         Fenced, or Transient when the broker did not acknowledge in time: then nobody knows, and only a restart may ask.
         """
-        self._commit = Commit(self._commit.number + 1, len(group.outbox), group.positions, group.globals, group.read_to)
+        self._commit = Commit(
+            self._commit.number + 1, len(group.outbox), group.positions, group.globals, group.read_to, group.levels
+        )
         return await self._write(encode(group, epoch=self.epoch, number=self._commit.number))
 
     async def heal(self, gap: Gap, state: State, due_of: Callable[[bytes, str], int | None]) -> Gap:

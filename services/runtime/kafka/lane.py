@@ -25,6 +25,7 @@ from services.runtime.kafka.inbox import Inbox
 from services.runtime.kafka.reader import EARLIEST, LATEST
 from services.runtime.kafka.restore import Restored
 from services.runtime.kafka.surroundings import Feed, ProcessorFailed, Surroundings, Tally
+from services.runtime.levels import Levels
 from services.runtime.partitioner import partition_of
 from services.runtime.processor import Context, Processor
 from services.runtime.record import Batch, Record
@@ -72,6 +73,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._closing = False
         self._read_to = 0
+        self._levels = Levels()
         self._held: set[str] = set()  # inputs that were told to wait
         self._hold: _Hold | None = None
 
@@ -101,21 +103,25 @@ class Lane:
 
     async def work(self) -> None:
         """Works until closed; `open` comes first."""
-        with contextlib.suppress(_Closed):
-            while not self._closing:
-                worked = bool(self._inbox)
-                if worked:
-                    await self._take()
-                if self._hold is not None or self.is_due():
-                    worked = await self._ring() or worked
-                if not worked:
-                    await self._sleep()
+        self._around.observe(self._levels.shown())
+        try:
+            with contextlib.suppress(_Closed):
+                while not self._closing:
+                    worked = bool(self._inbox)
+                    if worked:
+                        await self._take()
+                    if self._hold is not None or self.is_due():
+                        worked = await self._ring() or worked
+                    if not worked:
+                        await self._sleep()
+        finally:
+            self._around.observe(self._levels.taken_back())
 
     async def open(self) -> None:
         """Restores and positions the inputs; what was told last is told again."""
         started = _now()
         restored = await self._step.open()
-        self.state, self._read_to = restored.state, restored.read_to
+        self.state, self._read_to, self._levels = restored.state, restored.read_to, Levels(restored.levels)
         for (key, name), due in restored.timers.items():
             self.timers.set(key, name, due)
         if restored.outbox_lost:
@@ -241,7 +247,11 @@ class Lane:
 
     async def _commit(self, group: Group, effects: Effects) -> None:
         group.globals.update(self._around.globals.snapshot.offsets)  # at least those of every decision in it
+        levels = Levels(self._levels.share())
+        levels.take(effects.observations)
+        group.levels = levels.share()
         await self._step.commit(group, self.state, self.timers.due_of)
+        self._levels = levels
         self.tally.positions = group.positions
         self.tally.groups += 1
         self.tally.last_progress = _now()

@@ -30,6 +30,7 @@ from services.runtime.kafka.group import (
     read_commit,
     read_outgoing,
 )
+from services.runtime.levels import Share
 from services.runtime.timers import unpack_due, unpack_name
 
 _STATE, _TIMER, _OUTBOX, _COMMIT, _CLAIM = STATE[0], TIMER[0], OUTBOX[0], COMMIT[0], CLAIM[0]
@@ -57,6 +58,7 @@ class Restored:
     positions: dict[str, int] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
     read_to: int = 0
+    levels: Share = field(default_factory=list)
     dirty_states: list[bytes] = field(default_factory=list)
     dirty_timers: list[tuple[bytes, str]] = field(default_factory=list)
     litter: list[bytes] = field(default_factory=list)  # keys of past epochs that still hold a value
@@ -80,6 +82,7 @@ class Fold:
         self._positions: dict[str, int] = {}
         self._globals: dict[str, int] = {}
         self._read_to = 0
+        self._levels: Share = []
         self._outbox_keys: list[bytes] = []
 
     def feed(self, records: Iterable[Raw]) -> None:
@@ -126,6 +129,7 @@ class Fold:
         self._positions.update(commit.positions)
         self._globals.update(commit.globals)
         self._read_to = commit.read_to
+        self._levels = commit.levels
         self._outbox_keys = [outbox_key(epoch, index) for index in range(commit.outbox)]
 
     def finish(self, *, own: frozenset[bytes] = frozenset()) -> Restored:
@@ -137,6 +141,7 @@ class Fold:
             positions=self._positions,
             globals=self._globals,
             read_to=self._read_to,
+            levels=self._levels,
             litter=[key for key, held in self._marks.items() if held and key not in own],
             epoch=self.epoch,
             records=self.records,
