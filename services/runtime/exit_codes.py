@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from services.runtime.errors import Fenced, Transient, UserError
+from services.runtime.errors import Fenced, Transient
 
 
 class ExitCode(IntEnum):
@@ -29,11 +29,13 @@ class ExitCode(IntEnum):
 
 
 def exit_code(error: BaseException | None) -> ExitCode:
-    """The exit code for what ended a worker."""
+    """The exit code for what ended a worker: the error's own `exit_code`, or that of its kind."""
     if error is None:
         return ExitCode.OK
+    own = getattr(error, "exit_code", None)
+    if isinstance(own, int):
+        return ExitCode(own)
     for kind, code in (
-        (UserError, ExitCode.USER),
         (Fenced, ExitCode.FENCED),
         (Transient, ExitCode.UNAVAILABLE),
     ):

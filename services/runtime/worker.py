@@ -9,9 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from aiokafka.errors import KafkaError
+
 from baton_schemas.catalogue import TOPICS, Topic
 from services.runtime.clock import Clock
 from services.runtime.effects import Observation
+from services.runtime.errors import Transient
 from services.runtime.exit_codes import ExitCode, exit_code
 from services.runtime.kafka.aiokafka_engine import AiokafkaMember
 from services.runtime.kafka.core import Core
@@ -61,6 +64,8 @@ def run(
         error = asyncio.run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
     except Exception as problem:  # noqa: BLE001  the one place where a worker's end becomes an exit code
         error = problem
+    if isinstance(error, KafkaError):
+        error = Transient(f"Kafka: {error}")
     code = exit_code(error)
     if error is not None:
         sys.stderr.write(f"baton {service}: exit {code.value} ({code.name}): {type(error).__name__}: {error}\n")

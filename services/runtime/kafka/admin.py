@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from services.runtime.settings import Settings
 
 JOURNAL_PREFIX = "journal."
 _ALREADY_EXISTS = 36
+_CREATION_S = 30
+_POLL_S = 0.05
 _FOR_EVER = -1
 _JOURNAL_SEGMENT_BYTES = 64 * MIB
 _JOURNAL_MESSAGE_BYTES = 16 * MIB
@@ -151,6 +154,24 @@ async def _create(admin: Any, plans: Sequence[TopicPlan], replication: int) -> N
     for name, code, *rest in response.topic_errors:
         if code != _ALREADY_EXISTS:
             _raise_for(code, f"{name}: {rest[0] if rest else ''}")
+    await _seen(admin, {each.name for each in plans})
+
+
+async def _seen(admin: Any, names: set[str]) -> None:
+    """Returns when the broker knows the topics and who leads each partition: creation is not done when it is answered.
+
+    Raises Transient when that takes longer than half a minute.
+    """
+    try:
+        async with asyncio.timeout(_CREATION_S):
+            while True:
+                known = await admin.describe_topics()
+                led = {each["topic"] for each in known if all(part["leader"] >= 0 for part in each["partitions"])}
+                if names <= led:
+                    return
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        raise Transient(f"the broker does not show its new topics after {_CREATION_S} s") from error
 
 
 async def _differences(admin: Any, plans: Sequence[TopicPlan]) -> list[Difference]:

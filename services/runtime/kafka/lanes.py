@@ -15,6 +15,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from services.runtime.errors import BatonError
+from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.lane import Lane
 from services.runtime.processor import Processor
 
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 class SplitAssignment(BatonError):
     """The inputs of one processor were given different partition numbers: a lane would see half of its keys."""
+
+    exit_code = ExitCode.SPLIT
 
 
 class Lanes:
