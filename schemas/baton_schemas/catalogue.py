@@ -95,6 +95,7 @@ _ALL = (
     _compacted("scoring.models", "definition", feedback.ModelPublished, partitions=1),
     Topic("scoring.notices", "definition", (feedback.ChangeNotice,)),
     _compacted("baton.config", "kind/name", configuration.ConfigItem, configuration.ConfigManifest, partitions=1),
+    _compacted("baton.skips", "position", configuration.SkipRequested, partitions=1),
     _compacted("privacy.erasures", "person", configuration.ErasureRequested, partitions=1),
 )
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from baton_schemas.contract import Contract, Name, Part, Time
+from baton_schemas.contract import Contract, Name, Part, Text, Time
 
 ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons"]
 MANIFEST_KEY = "set/active"
@@ -57,4 +57,20 @@ class ErasureRequested(Contract):
     TYPE: ClassVar[str] = "baton.privacy.erasure.v1"
 
     person: Name
+    at: Time
+
+
+class SkipRequested(Contract):
+    """A person's word that workers may pass one record on which they stop: it becomes a dead letter with the reason.
+
+    The record's key is `<topic>/<partition>/<offset>`, the position of the record to pass.
+    """
+
+    TYPE: ClassVar[str] = "baton.skip.requested.v1"
+
+    topic: Name
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+    reason: Text
+    by: Name | None = None
     at: Time

@@ -4,7 +4,8 @@ This is the one place that chooses among the kinds of error:
 
 - `Permanent`, or a size over its limit: the record alone becomes a dead letter, found by bisection;
 - `Transient`: passed on, nothing is decided, the engine retries the same call in place;
-- anything else is a bug: the decision covers the good prefix, and `failure` says why the worker stops after it.
+- anything else is a bug: the decision covers the good prefix, and `failure` says why the worker stops after it, unless
+  a person asked to pass that very record (`services.runtime.skips`).
 
 Bisection starts from the unchanged state; a later half sees the changes of the earlier through an overlay, so the
 result is that of deciding record by record. A batch without trouble is one call and one pass over what it sends.
@@ -26,6 +27,7 @@ from services.runtime.effects import DeadLetter, Effects, Send
 from services.runtime.errors import BatonError, Permanent, Transient
 from services.runtime.processor import Context, Processor
 from services.runtime.record import Batch
+from services.runtime.skips import skipped
 from services.runtime.state import Overlay, State
 from services.runtime.timers import Timer
 
@@ -70,9 +72,10 @@ def decide_batch(processor: Processor, batch: Batch, state: State, context: Cont
     except Exception as error:  # noqa: BLE001  the one place that chooses among the kinds of error
         if len(batch.records) > 1:
             return _bisect(processor, batch, state, context, limits)
-        if not isinstance(error, Permanent):
+        letter = _letter(batch, error, context)
+        if letter is None:
             return Decision(Effects(), (), 0, error)
-        effects = Effects(dead_letters=[DeadLetter(batch.records[0], error.code, error.field, error.fix)])
+        effects = Effects(dead_letters=[letter])
     return Decision(effects, _outgoing(processor, batch.topic, effects, limits), len(batch.records))
 
 
@@ -105,6 +108,13 @@ def decide_timer(processor: Processor, timer: Timer, state: State, context: Cont
     except Exception as error:  # noqa: BLE001  the one place that chooses among the kinds of error
         return Decision(Effects(), (), 0, error)
     return Decision(effects, _outgoing(processor, topic, effects, limits), 0)
+
+
+def _letter(batch: Batch, error: Exception, context: Context) -> DeadLetter | None:
+    """What becomes of a record that failed alone; None for a bug that nobody asked to pass."""
+    if isinstance(error, Permanent):
+        return DeadLetter(batch.records[0], error.code, error.field, error.fix)
+    return skipped(context.globals, batch.topic, batch.records[0], error)
 
 
 def _bisect(processor: Processor, batch: Batch, state: State, context: Context, limits: Limits) -> Decision:

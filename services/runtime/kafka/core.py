@@ -33,6 +33,7 @@ from services.runtime.kafka.surroundings import LaneLimits, Surroundings
 from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
 from services.runtime.settings import Settings
+from services.runtime.skips import with_skips
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +107,8 @@ class Core:
         )
         client = f"{self.service}-{socket.gethostname()}-{os.getpid()}"
         self._reader = LogReader(self._parameters, client_id=client, patience_s=patience)
-        names = tuple(dict.fromkeys(topic for processor in self.processors for topic in processor.globals))
+        wanted = (topic for processor in self.processors for topic in processor.globals)
+        names = with_skips(wanted, self._declared)
         self._globals = GlobalsReader(self._parameters, names, self.name, on_change=self._poke)
         self._snapshot = lambda: self._globals.snapshot
         for part in (self._producer, self._reader, self._globals):
@@ -255,7 +257,7 @@ class Core:
         used = {
             topic: self._declared[topic]
             for processor in self.processors
-            for topic in (*processor.inputs, *processor.outputs, *processor.globals)
+            for topic in with_skips((*processor.inputs, *processor.outputs, *processor.globals), self._declared)
         }
         return admin.plan(self.settings, used, self.processors)
 

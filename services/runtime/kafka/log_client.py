@@ -144,7 +144,8 @@ class LogClient:
         begin = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
         if not begin <= offset < end:
-            raise UserError(f"{where}: not in the log, which holds {begin} to {end - 1}", fix="check the position")
+            held = f"{begin} to {end - 1}" if end > begin else "nothing"
+            raise UserError(f"{where}: not in the log, which holds {held}", fix="check the position")
         consumer.assign([tp])
         consumer.seek(tp, offset)
         while True:

@@ -19,6 +19,7 @@ from services.runtime.memory.journal import Commit, Entry, Kind
 from services.runtime.memory.log import Log
 from services.runtime.processor import Context, Globals, Processor
 from services.runtime.record import Batch
+from services.runtime.skips import with_skips
 from services.runtime.timers import Timers
 
 
@@ -184,7 +185,7 @@ class Lane:
 
     def _context(self) -> Context:
         around = self._around
-        known = around.snapshot(self.processor.globals)
+        known = around.snapshot(with_skips(self.processor.globals, around.log.topics))
         return Context(self.partition, around.log.partitions, known, around.log.clock.scale, self._read_to)
 
     def _end(self, topic: str) -> int:

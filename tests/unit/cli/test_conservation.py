@@ -40,11 +40,11 @@ def whole() -> Whole:
                 "properties": {"contact": "telephone"},
             }
         )
-        for person in (data.person, data.person.model_copy(update={"user_id": None})):
-            event = data.model_copy(update={"person": person})
-            headers, value = envelop(event, id=f"{number}-{person.user_id}", source="/t", time=whole.clock.now())
+        for identifiers in (data.person, data.person.model_copy(update={"user_id": None})):
+            event = data.model_copy(update={"person": identifiers})
+            headers, value = envelop(event, id=f"{number}-{identifiers.user_id}", source="/t", time=whole.clock.now())
             for _ in range(2):
-                whole.engine.publish("engagement.events", KEYS.person(person).encode(), value, headers)
+                whole.engine.publish("engagement.events", KEYS.person(identifiers).encode(), value, headers)
     whole.engine.publish("engagement.events", b"k", b"{poison", ())
     whole.engine.advance(30 * HOUR)
     whole.publish_outcomes(DATA / "bank-cut.csv", BANK)
