@@ -25,7 +25,7 @@ from services.runtime.errors import Permanent
 from services.runtime.record import Record
 from services.scorer.conditions import Answer
 from services.scorer.definition import Rules
-from services.scorer.ledger import ALL, HOUR_MS, add, advance, is_too_late
+from services.scorer.ledger import ALL, FULL_DAY, HOUR_MS, add, advance, is_too_late
 from services.scorer.profile import Act, Latest, Profile, add_act, event_id, later, set_trait, subject_of
 
 MAX_VALUE_BYTES = 256 * 1024
@@ -57,18 +57,16 @@ class Envelope(NamedTuple):
 class Change(NamedTuple):
     """What one event did to a profile, as far as the decision after it must know.
 
-    `result` is the event's label in the metrics; `gain` the most points (tenths) it can have added; `reshaped` that
-    other points may have moved a little; `lost` that old events were cut off; `fit` that a trait changed; `stop` that
-    the person may have become no lead; `touched` that the profile changed at all.
+    `result` is the event's label in the metrics; `gain` the most points (tenths) it can have added, at whatever hour
+    one reads; `lower` that it may have taken points away (negative points, or old events that were cut off); `fit`
+    that a trait changed; `stop` that the person may have become no lead; `touched` that the profile changed at all.
     """
 
     result: str
     gain: int = 0
-    reshaped: bool = False
-    lost: bool = False
+    lower: bool = False
     fit: bool = False
     stop: bool = False
-    negative: bool = False
     touched: bool = True
 
 
@@ -145,8 +143,7 @@ def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int
     if met and is_too_late(profile.ledger, hour):
         raise Permanent("too_late", field="time", fix="publish within 30 days of the event")
     values: dict[str, Answer] | None = None
-    gain, result = 0, "no_criterion"
-    reshaped = lost = negative = False
+    gain, lower, result = 0, False, "no_criterion"
     for rule in met:
         if rule.test is not None:
             if values is None:
@@ -154,22 +151,39 @@ def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int
             if not rule.test(values):
                 continue
         if result == "no_criterion":
-            reshaped, lost = advance(profile.ledger, hour)
+            gain, lower = _advance(profile, rules, hour)
             result = add(profile.ledger, ALL, hour, tie)
         added = add(profile.ledger, rule.id, hour, tie)
         if added == "counted":
             result = added
-            negative = negative or rule.points < 0
+            lower = lower or rule.points < 0
             gain += max(rule.points, 0)
-        elif added == "full":
-            reshaped = True
+        elif added == "filled":
+            result = "counted"
+            lower = lower or rule.points < 0
+            gain += max(rule.points, 0) + rule.younger_by(FULL_DAY)
     fit = _fold_notes(profile, rules, event, at, tie)
     if result != "no_criterion":
         add_act(profile, Act(at, tie, action, subject_of(event.properties, event.url)))
         _fold_campaign(profile, event, at, tie)
     if stop := action in rules.stop_actions:
         profile.stopped = later(profile.stopped, Latest(at, tie, action))
-    return Change(result, gain, reshaped, lost, fit, stop, negative, stop or fit or result != "no_criterion")
+    return Change(result, gain, lower, fit, stop, stop or fit or result != "no_criterion")
+
+
+def _advance(profile: Profile, rules: Rules, hour: int) -> tuple[int, bool]:
+    """Tells the ledger of the hour. Answers how many points that can have added (a coarser bucket counts from its
+    day's last hour, so its events look younger), and whether it can have taken some away."""
+    ledger, gain = profile.ledger, 0
+    cut = ledger.cut
+    coarser = advance(ledger, hour)
+    lower = ledger.cut > cut
+    for name, moved in coarser:
+        rule = rules.by_id.get(name)
+        if rule is not None:
+            lower = lower or (rule.points < 0 and moved > 0)
+            gain += rule.younger_by(moved)
+    return gain, lower
 
 
 def _fold_notes(profile: Profile, rules: Rules, event: EngagementRecorded, at: int, tie: bytes) -> bool:

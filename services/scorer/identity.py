@@ -165,9 +165,10 @@ def hold(person: Person, source: str, held: Held) -> bool:
 
 
 def passed_on(person: Person, source: str) -> list[Publication]:
-    """What a linked identity says to its root of a profile that it was given; nothing for a root."""
+    """What a linked identity says to its root of a profile that it was given; nothing for a root. That it may be the
+    root's own is how a ring is found."""
     root = person.root
-    if root is None or root == source:
+    if root is None:
         return []
     held = person.held[source]
     return [Publication(root, source, held.version, held.packed)]
@@ -177,7 +178,7 @@ def _all(person: Person, key: str, to: str, *, taken_back: bool) -> Iterator[Pub
     person.version += 1
     yield Publication(to, key, person.version, None if taken_back else pack_profile(person.profile))
     for source, held in person.held.items():
-        if held.packed is not None and source != to:
+        if held.packed is not None:
             yield Publication(to, source, held.version, None if taken_back else held.packed)
 
 

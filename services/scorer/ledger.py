@@ -17,7 +17,7 @@ last hour. A line is points x the sum of weights, at most the cap, rounded once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -34,7 +34,7 @@ ALL = "*"
 
 Buckets = dict[int, bytes | int]
 """By code: an even code is twice the hour since 1970, an odd one 48 x the day + 1. Ids (sorted), or a number."""
-Added = Literal["counted", "repeated", "full"]
+Added = Literal["counted", "filled", "repeated", "full"]
 
 
 class Ledger(msgspec.Struct, array_like=True):
@@ -64,23 +64,23 @@ class Reading(NamedTuple):
         return round(min(weight, most), 4)
 
 
-def advance(ledger: Ledger, hour: int) -> tuple[bool, bool]:
-    """Takes note of an event at `hour`. Answers whether buckets were reshaped, and whether any was cut off."""
+def advance(ledger: Ledger, hour: int) -> Sequence[tuple[str, int]]:
+    """Takes note of an event at `hour`. Answers how many events of which criteria moved from hours to their day;
+    `cut` grows when buckets were cut off."""
     before = ledger.newest
     if hour <= before:
-        return False, False
+        return ()
     ledger.newest = hour
     today = hour // 24
     if today == before // 24 or not ledger.lines:
-        return False, False
-    reshaped = False
-    cut = ledger.cut
+        return ()
+    coarser: list[tuple[str, int]] = []
     for name, buckets in ledger.lines.items():
         if _is_stale(buckets, today):
-            ledger.lines[name], lost = _coarsened(buckets, today)
+            ledger.lines[name], moved, lost = _coarsened(buckets, today)
             ledger.cut += lost
-            reshaped = True
-    return reshaped, ledger.cut > cut
+            coarser.append((name, moved))
+    return coarser
 
 
 def is_too_late(ledger: Ledger, hour: int) -> bool:
@@ -111,9 +111,7 @@ def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
             ledger.lines[criterion] = buckets = dict(sorted(buckets.items()))
     else:
         buckets[code] = _with(held, id)
-    if len(buckets[code]) >= ID_BYTES * FULL_DAY or code != by_day:  # type: ignore[arg-type]  # ids were put there above
-        _fill_up(ledger, criterion, day)
-    return "counted"
+    return "filled" if _fill_up(ledger, criterion, day) else "counted"
 
 
 def read_line(rule: EngagementRule, sources: Iterable[Buckets], now_hour: int) -> Reading:
@@ -202,17 +200,20 @@ def _with(held: bytes | int, id: bytes) -> bytes:
     return b"".join(sorted((*ids, id)))
 
 
-def _fill_up(ledger: Ledger, criterion: str, day: int) -> None:
-    """Makes a day that holds 20 events one bucket without ids."""
+def _fill_up(ledger: Ledger, criterion: str, day: int) -> bool:
+    """Makes a day that holds 20 events one bucket without ids; answers whether it did."""
     buckets = ledger.lines[criterion]
     first, beyond = day * 48, (day + 1) * 48
-    codes = [code for code in buckets if first <= code < beyond]
-    if sum(_number(buckets[code]) for code in codes) < FULL_DAY:
-        return
-    for code in codes:
-        del buckets[code]
-    buckets[first + 1] = FULL_DAY
-    ledger.lines[criterion] = dict(sorted(buckets.items()))
+    number = 0
+    for code, held in buckets.items():
+        if first <= code < beyond:
+            number += _number(held)
+    if number < FULL_DAY:
+        return False
+    kept = {code: held for code, held in buckets.items() if not first <= code < beyond}
+    kept[first + 1] = FULL_DAY
+    ledger.lines[criterion] = dict(sorted(kept.items()))
+    return True
 
 
 def _is_stale(buckets: Mapping[int, bytes | int], today: int) -> bool:
@@ -223,14 +224,16 @@ def _is_stale(buckets: Mapping[int, bytes | int], today: int) -> bool:
     )
 
 
-def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int]:
-    """The buckets as of `today`, and how many events were cut off."""
+def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
+    """The buckets as of `today`, how many events moved from hours to days, and how many were cut off."""
     by_hour, with_ids = (today - 1) * 48, (today - IDS_DAYS) * 48
     result: Buckets = {}
+    moved = 0
     for code, held in buckets.items():
         if code >= by_hour or code & 1:
             result[code] = held
             continue
+        moved += _number(held)
         day = code // 48 * 48 + 1
         earlier = result.get(day, b"")
         result[day] = _merged(earlier, held)
@@ -242,7 +245,7 @@ def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int]:
     lost = 0
     for code in sorted(numbers)[:-COUNT_DAYS]:
         lost += _number(result.pop(code))
-    return dict(sorted(result.items())), lost
+    return dict(sorted(result.items())), moved, lost
 
 
 def _merged(one: bytes | int, other: bytes | int) -> bytes:

@@ -59,7 +59,6 @@ class Lead(msgspec.Struct, array_like=True):
     qualification: int = 0
     handoff: str | None = None
     as_customer: bool = False
-    mixed: bool = False
     slack: int = 0
     check_at: int | None = None
 

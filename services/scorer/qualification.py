@@ -7,6 +7,7 @@ where points were negative), so a judgement says at which hour something will ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -131,14 +132,23 @@ def is_customer(standing: AccountStanding | None) -> bool:
     return standing is not None and standing.customer_since is not None
 
 
-def slack(judgement: Judgement, *, qualified: bool) -> int:
-    """Points (tenths) that may be added before anything can change upwards; 0 when any event may change something."""
-    rules = judgement.rules
-    room = min((bound - judgement.engagement for bound in rules.engagement_bounds if bound > judgement.engagement),
-               default=_NEVER)  # fmt: skip
+def slack(rules: Rules, fit: int, readings: Sequence[Reading], *, qualified: bool) -> int:
+    """Points (tenths) that may be added, at any later hour, before anything can change upwards; 0 when any event may
+    change something. Negative points may be gone by then, so they are not counted."""
+    above = sum(reading.points for reading in readings if reading.points > 0)
+    engagement = sum(reading.points for reading in readings)
+    bounds = [bound for bound in rules.engagement_bounds if bound > engagement]
     if not qualified:
-        room = min(room, rules.enter - judgement.score)
-    return max(room, 0)
+        bounds.append(rules.enter - fit)
+    return max(min(bounds) - above, 0) if bounds else _NEVER
+
+
+def unchanged(rules: Rules, fit: int, readings: Sequence[Reading], *, grade: str, qualified: bool) -> bool:
+    """Whether readings alone show that a person with this fit keeps its grade and does not cross a threshold."""
+    engagement = sum(reading.points for reading in readings)
+    score = fit + engagement
+    same = number(rules, engagement) == grade[1:]
+    return same and (score >= rules.exit if qualified else score < rules.enter)
 
 
 def next_change(judgement: Judgement, *, qualified: bool) -> int | None:
@@ -146,9 +156,21 @@ def next_change(judgement: Judgement, *, qualified: bool) -> int | None:
     score reach `enter`; None when it never does. Never later than that; earlier only when negative points make the
     search too long."""
     floor, roof = _floor(judgement, qualified), _roof(judgement, qualified)
-    if judgement.mixed:
-        return _first_outside(judgement, floor, roof)
-    return None if floor is None or floor <= 0 else _first_below(judgement, floor)
+    above = sum(reading.points for reading in judgement.readings if reading.points > 0)
+    if (floor <= 0 and not judgement.mixed) or (floor == -_NEVER and above < roof):
+        return None
+    start = max(judgement.hour, *(reading.latest for reading in judgement.readings))
+    for hour in range(judgement.hour + 1, start + 1):
+        if not floor <= _engagement(judgement, hour) < roof:
+            return hour
+    readings = judgement.readings if start == judgement.hour else _readings(judgement, start)
+    after = _first_outside([_curve(reading) for reading in readings], floor, roof)
+    if after is None:
+        return None
+    hour = start + after
+    while hour - 1 > start and not floor <= _engagement(judgement, hour - 1) < roof:
+        hour -= 1
+    return hour
 
 
 def _given(rule: EvidenceRule, ledgers: Sequence[Ledger], hour: int) -> int | None:
@@ -156,12 +178,12 @@ def _given(rule: EvidenceRule, ledgers: Sequence[Ledger], hour: int) -> int | No
     return latest if latest is not None and latest >= hour - rule.within_h else None
 
 
-def _floor(judgement: Judgement, qualified: bool) -> int | None:
-    """Engagement below this is a change."""
+def _floor(judgement: Judgement, qualified: bool) -> int:
+    """Engagement below this is a change; far below zero when nothing is."""
     reached = [bound for bound in judgement.rules.engagement_bounds if bound <= judgement.engagement]
     if qualified:
         reached.append(judgement.rules.exit - judgement.fit)
-    return max(reached, default=None)
+    return max(reached, default=-_NEVER)
 
 
 def _roof(judgement: Judgement, qualified: bool) -> int:
@@ -173,65 +195,43 @@ def _roof(judgement: Judgement, qualified: bool) -> int:
     return min(above, default=_NEVER)
 
 
-def _first_below(judgement: Judgement, floor: int) -> int | None:
-    """The first hour at which engagement, which only falls, is below `floor`.
+def _curve(reading: Reading) -> tuple[float, float, float]:
+    """A line as time goes on, once its newest bucket is in the past: tenths now (uncapped), half-life, cap."""
+    rule = reading.rule
+    cap = math.inf if rule.cap is None else abs(rule.cap)
+    return reading.uncapped / SCALE, rule.half_life_h or math.inf, cap
 
-    A line falls as one exponential once its newest bucket is in the past; so the search is done on these, and the hour
-    found is checked, and moved if need be, with the lines themselves.
+
+def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roof: int) -> int | None:
+    """After how many hours the sum of the curves first leaves [floor, roof).
+
+    Positive lines only fall and negative ones only rise, so the ends of an interval bound all that is in between: one
+    whose bounds keep clear holds no change, another is halved, the earlier half first. Without negative lines this is
+    plain bisection.
     """
-    start = max(judgement.hour, *(reading.latest for reading in judgement.readings))
-    readings = judgement.readings if start == judgement.hour else _readings(judgement, start)
-    if sum(reading.points for reading in readings if reading.rule.half_life_h is None) >= floor:
-        return None
-    curves = [
-        (reading.uncapped, reading.rule.half_life_h, reading.rule.cap)
-        for reading in readings
-        if reading.rule.half_life_h is not None
-    ]
-    steady = sum(reading.points for reading in readings if reading.rule.half_life_h is None)
-
-    def about(hours: int) -> int:
-        total = steady
-        for uncapped, half_life, cap in curves:
-            points = int(uncapped * 2.0 ** (-hours / half_life) / SCALE + 0.5)
-            total += points if cap is None or points < cap else cap
-        return total
-
-    low, high = 0, 24
-    while about(high) >= floor:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if about(middle) >= floor else (low, middle)
-    hour = start + high
-    while hour - 1 > judgement.hour and _engagement(judgement, hour - 1) < floor:
-        hour -= 1
-    while _engagement(judgement, hour) >= floor:
-        hour += 1
-    return hour
-
-
-def _first_outside(judgement: Judgement, floor: int | None, roof: int) -> int | None:
-    """The first hour at which engagement is below `floor` or reaches `roof`, where some lines fall and others rise:
-    an interval whose bounds keep clear of both holds no change; another is halved, the earlier half first."""
-    least = -_NEVER if floor is None else floor
-    longest = max((len(reading.rule.weights) for reading in judgement.readings if reading.rule.weights), default=0)
     known: dict[int, tuple[int, int]] = {}
 
-    def parts(hour: int) -> tuple[int, int]:
-        if hour not in known:
-            points = [reading.points for reading in _readings(judgement, hour)]
-            known[hour] = sum(each for each in points if each > 0), sum(each for each in points if each < 0)
-        return known[hour]
+    def parts(hours: int) -> tuple[int, int]:
+        if hours not in known:
+            above = below = 0
+            for now, half_life, cap in curves:
+                points = now * 2.0 ** (-hours / half_life)
+                if points >= 0:
+                    above += int(min(points, cap) + 0.5)
+                else:
+                    below -= int(min(-points, cap) + 0.5)
+            known[hours] = above, below
+        return known[hours]
 
-    waiting = [(judgement.hour, judgement.hour + longest + 24)]
+    longest = max((half_life for _, half_life, _ in curves if half_life < math.inf), default=0.0)
+    waiting = [(0, int(longest * 25) + 1)]
     while waiting:
         low, high = waiting.pop()
         (above, below), (above_later, below_later) = parts(low), parts(high)
-        if above_later + below >= least and above + below_later < roof:
+        if above_later + below >= floor and above + below_later < roof:
             continue
         if high - low == 1:
-            if not least <= above_later + below_later < roof:
+            if not floor <= above_later + below_later < roof:
                 return high
             continue
         if len(known) > _MOST_LOOKS:

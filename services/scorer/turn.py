@@ -22,11 +22,11 @@ from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of
 from services.scorer.engagement import Change
 from services.scorer.identity import Keyring, Publication
-from services.scorer.ledger import HOUR_MS
+from services.scorer.ledger import HOUR_MS, read_lines
 from services.scorer.person import Link, Person
 from services.scorer.profile import Profile
 from services.scorer.profile import unpack as unpack_profile
-from services.scorer.qualification import Judgement, is_customer, judge, next_change, slack, tier_of
+from services.scorer.qualification import Judgement, is_customer, judge, next_change, slack, tier_of, unchanged
 
 TIMER = "grade"
 EVENTS = "baton_events_total"
@@ -95,16 +95,26 @@ class Turn:
                 self.publish(key, one, identity.publish_own(one, key))
             return
         lead = one.lead
-        quiet = (
+        ordinary = (
             lead.judged == self.rules.judged
-            and change.gain < lead.slack
             and (lead.check_at is None or self.now < lead.check_at)
-            and not (change.reshaped or change.fit or change.stop or change.negative or lead.mixed)
+            and not (change.lower or change.fit or change.stop)
         )
-        if quiet:
+        if ordinary and change.gain < lead.slack:
             lead.slack -= change.gain
-        else:
-            self.decide(key, one, keep_check=not (change.lost or change.negative))
+        elif not (ordinary and self._unchanged(one)):
+            self.decide(key, one, keep_check=not change.lower)
+
+    def _unchanged(self, one: Person) -> bool:
+        """Whether the engagement's lines alone show that nothing changes; notes the slack anew if so."""
+        lead = one.lead
+        ledgers = [profile.ledger for profile in profiles_of(one)]
+        hour = max(self.now, lead.judged_at) // HOUR_MS
+        readings = read_lines(self.rules.engagement, ledgers, hour)
+        if not unchanged(self.rules, lead.fit, readings, grade=lead.grade, qualified=lead.qualified):
+            return False
+        lead.slack = slack(self.rules, lead.fit, readings, qualified=lead.qualified)
+        return True
 
     def decide(self, key: str, one: Person, *, keep_check: bool = False, unmerged: bool = False) -> None:
         """Judges a root and tells what changed. `keep_check` says that nothing can have brought the next change of
@@ -117,14 +127,13 @@ class Turn:
             keep_check
             and lead.judged == self.rules.judged
             and lead.fit == judgement.fit
-            and not (lead.mixed or judgement.mixed)
             and (lead.check_at is None or now < lead.check_at)
         )
         qualifies = self._stand(key, one, judgement, unmerged=unmerged)
         changed = before != (judgement.grade, lead.qualified)
         lead.judged, lead.judged_at, lead.grade = self.rules.judged, now, judgement.grade
-        lead.fit, lead.mixed = judgement.fit, judgement.mixed
-        lead.slack = slack(judgement, qualified=lead.qualified)
+        lead.fit = judgement.fit
+        lead.slack = slack(self.rules, judgement.fit, judgement.readings, qualified=lead.qualified)
         if changed or not keep_check:
             hour = next_change(judgement, qualified=lead.qualified)
             self._check_at(key, one, None if hour is None else hour * HOUR_MS)

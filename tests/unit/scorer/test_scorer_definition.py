@@ -1,0 +1,119 @@
+"""The definition: one document, refused with a clear line unless both teams signed exactly what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baton_schemas.documents.definition import Condition
+from baton_schemas.feedback import CriterionPoints, ModelPublished
+from services.runtime.errors import UserError
+from services.scorer.conditions import compile_condition
+from services.scorer.definition import check_signed, compile_rules, digest, read, sign
+from tests.unit.scorer.world import DEFINITION, NOW, RULES, SIGNED
+
+EXAMPLE = Path(__file__).parents[3] / "config" / "definition.yaml"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("half_life_days: 3", "halflife_days: 3", "did you mean `half_life_days`?"),
+        ("any_of: [demo, pricing]", "any_of: [demo, pricng]", "did you mean `pricing`?"),
+        ("points: 2.5", "points: 2.55", "engagement.2.points"),
+        ("points: 30,", "points: many,", "engagement.3.points"),
+        ("{id: size,", "{id: view,", "criterion `view`: is given twice"),
+        ("exit: 35", "exit: 55", "exit: must be lower than enter"),
+        ("cap: -18", "cap: 18", "same sign"),
+        ("{field: url, contains: /pricing}", "{trait: title, contains: x}", "engagement.1.when: looks at a trait"),
+        ("when: {trait: seniority, in: [vp, director]}", "when: {trait: seniority}", "say what must hold"),
+        ("grades: [A1, B1]", "grades: [A1, E7]", "tiers.0.grades.1"),
+        ("1: 40", "1: 20", "must fall"),
+    ],
+)
+def test_a_mistake_is_named_with_field_and_fix(before: str, after: str, complaint: str) -> None:
+    assert before in DEFINITION
+    with pytest.raises(UserError) as refusal:
+        read(DEFINITION.replace(before, after), "definition.yaml")
+    assert complaint in str(refusal.value)
+    assert "definition.yaml" in str(refusal.value)
+
+
+def test_the_worked_example_is_signed_by_both_teams() -> None:
+    definition = read(EXAMPLE.read_text(), "definition.yaml")
+    check_signed(definition)
+    assert 12 <= len(definition.criteria) <= 17
+    assert {each.team for each in definition.signatures} == {"marketing", "sales"}
+
+
+def test_unsigned_and_altered_are_refused_and_layout_is_free() -> None:
+    with pytest.raises(UserError, match="marketing has not signed"):
+        check_signed(read(DEFINITION, "d"))
+    once = sign(DEFINITION, team="marketing", by="Mia", at=NOW)
+    with pytest.raises(UserError, match="sales has not signed"):
+        check_signed(read(once, "d"))
+    with pytest.raises(UserError, match="altered after marketing signed"):
+        check_signed(read(SIGNED.replace("enter: 50", "enter: 49"), "d"))
+    check_signed(read("# a remark\n" + SIGNED.replace("points: 20,", "points: 20.0,"), "d"))
+
+
+def test_signing_again_drops_signatures_over_other_content() -> None:
+    altered = sign(SIGNED.replace("enter: 50", "enter: 49"), team="sales", by="Sam", at=NOW)
+    assert [each.team for each in read(altered, "d").signatures] == ["sales"]
+    whole = sign(altered, team="marketing", by="Mia", at=NOW)
+    check_signed(read(whole, "d"))
+    assert digest(read(whole, "d")) != digest(read(SIGNED, "d"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "answer"),
+    [
+        ({"equals": "VP"}, " vp ", True),
+        ({"equals": 5}, "5", True),
+        ({"equals": 5}, "five", False),
+        ({"equals": True}, "yes", True),
+        ({"equals": False}, "no", True),
+        ({"equals": 1}, True, False),
+        ({"in": ["a", 2]}, 2.0, True),
+        ({"in": ["a", 2]}, ["x", "A"], True),
+        ({"contains": "ops"}, "DevOps lead", True),
+        ({"contains": "ops"}, 7, False),
+        ({"gte": 3, "lte": 9}, "3.5", True),
+        ({"gte": 3, "lte": 9}, 10, False),
+        ({"gte": 3}, None, False),
+        ({"gte": 3}, "nan", False),
+        ({"gte": 3}, 10**400, False),
+        ({"exists": True}, "", False),
+        ({"exists": False}, [], True),
+        ({"exists": True}, 0, True),
+    ],
+)
+def test_a_condition_answers(condition: dict[str, Any], value: Any, answer: bool) -> None:
+    test = compile_condition(Condition.model_validate({"trait": "t", **condition}))
+    assert test({"t": value}) is answer
+    negated = compile_condition(Condition.model_validate({"not": {"trait": "t", **condition}}))
+    assert negated({"t": value}) is not answer
+
+
+def test_conditions_join() -> None:
+    parts = [{"property": "a", "equals": 1}, {"property": "b", "gte": 2}]
+    every = compile_condition(Condition.model_validate({"all": parts}))
+    some = compile_condition(Condition.model_validate({"any": parts}))
+    assert [every({"a": 1, "b": b}) for b in (1, 2)] == [False, True]
+    assert [some({"a": 0, "b": b}) for b in (1, 2)] == [False, True]
+
+
+def test_a_model_counts_only_over_the_content_it_was_made_for() -> None:
+    definition = read(SIGNED, "d")
+    moved = {"demo": CriterionPoints(points=33.5, signed=30), "careers": CriterionPoints(points=2, signed=-9)}
+    model = ModelPublished(
+        definition="small", definition_digest=digest(definition), version=4, parent=3, criteria=moved, labels=50,
+        at=NOW, cause="test",
+    )  # fmt: skip
+    rules = compile_rules(definition, model)
+    assert (rules.by_id["demo"].points, rules.versions.model_version) == (335, 4)
+    assert rules.by_id["careers"].points == 0
+    other = model.model_copy(update={"definition_digest": "0" * 64})
+    assert compile_rules(definition, other).judged == RULES.judged
