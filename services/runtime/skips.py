@@ -1,7 +1,7 @@
 """The audited way past a record on which a bug stops every worker: a person says so on `baton.skips` (L6).
 
-Every lane has that topic among its globals. It is asked only when a record has just failed of a bug; the record is then
-a dead letter with that person's reason, and the partition goes on. A bug in a timer has no position and can't be passed.
+Every lane has that topic among its globals. It is asked only when a record has just failed of a bug; the record is
+then a dead letter with that person's reason, and the partition goes on. A timer has no position and can't be passed.
 """
 
 from __future__ import annotations
