@@ -107,7 +107,16 @@ class Desk:
     def serve_queue(self) -> None:
         """Gives waiting leads to whoever can take them by now, in their order."""
         self.state.queue.sort(key=lambda waiting: (waiting.urgency, waiting.number))
-        self.state.queue = [w for w in self.state.queue if self._stuck(w) or not self._try(w, new=False)]
+        left: list[Waiting] = []
+        stuck = self._stuck_pools()
+        for waiting in self.state.queue:
+            if waiting.preferred is None and waiting.pool in stuck:
+                left.append(waiting)
+            elif self._try(waiting, new=False):
+                stuck = self._stuck_pools()
+            else:
+                left.append(waiting)
+        self.state.queue = left
 
     def set_timer(self) -> None:
         """Looks at the queue again when the next absence ends, or after some business minutes."""
@@ -121,12 +130,12 @@ class Desk:
             looks.extend(until for until in back if until is not None)
         self.occasion.timer(key, QUEUE, min(looks))
 
-    def _stuck(self, waiting: Waiting) -> bool:
-        """Whether nobody in the pool can take anything now: spares a full look at every lead of a long queue."""
+    def _stuck_pools(self) -> set[str]:
+        """Pools in which nobody can take anything now: spares a full look at every lead of a long queue."""
         crew = self.crew
-        if crew is None or waiting.preferred is not None or waiting.pool not in crew.pools:
-            return False
-        return len(self._unavailable(crew, waiting.pool)) == len(crew.pools[waiting.pool])
+        if crew is None or not self.state.queue:
+            return set()
+        return {pool for pool in crew.pools if len(self._unavailable(crew, pool)) == len(crew.pools[pool])}
 
     def _try(self, waiting: Waiting, *, new: bool) -> bool:
         """Decides on a lead now. False when it waits (on)."""
