@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -24,8 +25,17 @@ class Arrived(NamedTuple):
     cause: str
 
 
-def read(record: Record, models: dict[str, type[Contract]], key_field: str) -> Arrived:
-    """The event in `record`. Raises Permanent when it can't be used, or its key is not what `key_field` says: state
+Accepted = Mapping[str, tuple[type[Contract], str]]
+"""What a topic may carry: by event type the contract, and the field that must equal the record's key."""
+
+
+def accepted(key_field: str, *models: type[Contract]) -> Accepted:
+    """Contracts that are keyed by one field."""
+    return {model.TYPE: (model, key_field) for model in models}
+
+
+def read(record: Record, accepts: Accepted) -> Arrived:
+    """The event in `record`. Raises Permanent when it can't be used, or its key is not what its field says: state
     lives where the key lies, so another key would split it."""
     if record.value is None:
         raise Permanent("null_value", field="value", fix="send an event")
@@ -35,9 +45,10 @@ def read(record: Record, models: dict[str, type[Contract]], key_field: str) -> A
         event = from_record(record.headers, record.value)
     except EnvelopeError as error:
         raise Permanent("not_cloudevent", field=error.field, fix=error.fix) from None
-    model = models.get(event.type)
-    if model is None:
-        raise Permanent("unknown_type", field="type", fix=f"send one of {', '.join(sorted(models))}")
+    found = accepts.get(event.type)
+    if found is None:
+        raise Permanent("unknown_type", field="type", fix=f"send one of {', '.join(sorted(accepts))}")
+    model, key_field = found
     try:
         data = model.model_validate_json(event.data or b"")
     except ValidationError as error:

@@ -13,14 +13,13 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from baton_schemas.configuration import ErasureRequested
-from baton_schemas.contract import Contract
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
 from services.router import announce, ladder, lead, outcomes
 from services.router.handoff import LeadState
-from services.router.intake import Arrived, key_of, read
+from services.router.intake import Arrived, accepted, key_of, read
 from services.router.occasion import LEAD, TEAM, Occasion
 from services.router.packing import STATE_VERSION, Packing
 from services.router.repeats import LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
@@ -39,16 +38,11 @@ NEVER = -(1 << 62)
 """Before any time."""
 
 
-def _by_type(*models: type[Contract]) -> dict[str, type[Contract]]:
-    return {model.TYPE: model for model in models}
-
-
-_QUALIFIED = _by_type(LeadQualified, LeadWithdrawn)
-_REQUESTS = _by_type(AssignRequest, ReleaseRequest)
-_REPLIES = _by_type(RoutingReply)
-_OUTCOMES = _by_type(OutcomeReported, InsightReported)
-_FACTS = _by_type(PersonFacts)
-_ACCOUNTS = _by_type(AccountFacts)
+_QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn)
+_REQUESTS = accepted("team", AssignRequest, ReleaseRequest)
+_REPLIES = accepted("lead", RoutingReply)
+_OUTCOMES = accepted("lead", OutcomeReported, InsightReported)
+_FACTS = {**accepted("person", PersonFacts), **accepted("account", AccountFacts)}
 
 
 class RouterProcessor:
@@ -132,7 +126,7 @@ class Shift:
         self._keep(person, state)
 
     def _qualified(self, record: Record) -> None:
-        arrived = read(record, _QUALIFIED, "lead")
+        arrived = read(record, _QUALIFIED)
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
         data = arrived.data
@@ -147,7 +141,7 @@ class Shift:
         self._keep(arrived.key, state)
 
     def _request(self, record: Record) -> None:
-        arrived = read(record, _REQUESTS, "team")
+        arrived = read(record, _REQUESTS)
         key, mark = arrived.key.encode(), mark_of(arrived.cause)
         desk = Desk(self._occasion(record, arrived), arrived.key, self._teams.get(key) or TeamState())
         if mark in desk.state.marks:
@@ -160,7 +154,7 @@ class Shift:
         self._teams.put(key, desk.state)
 
     def _reply(self, record: Record) -> None:
-        arrived = read(record, _REPLIES, "lead")
+        arrived = read(record, _REPLIES)
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
         mark = mark_of(arrived.cause)
@@ -171,7 +165,7 @@ class Shift:
         self._keep(arrived.key, state)
 
     def _outcome(self, record: Record) -> None:
-        arrived = read(record, _OUTCOMES, "lead")
+        arrived = read(record, _OUTCOMES)
         if not isinstance(arrived.data, OutcomeReported):
             return
         occasion = self._occasion(record, arrived)
@@ -186,7 +180,7 @@ class Shift:
             cause = f"crm.facts#{record.partition}/{record.offset}"
             occasion = Occasion(cause, self._context.time(record), self._rules, self.effects)
         else:
-            arrived = self._read_facts(record)
+            arrived = read(record, _FACTS)
             if not isinstance(arrived.data, PersonFacts):
                 return
             key, facts = arrived.key, arrived.data
@@ -195,17 +189,12 @@ class Shift:
         lead.learn(occasion, key, state, facts)
         self._keep(key, state)
 
-    def _read_facts(self, record: Record) -> Arrived:
-        kind = next((value for name, value in record.headers if name.lower() == "ce_type"), b"")
-        is_account = kind == AccountFacts.TYPE.encode()
-        return read(record, _ACCOUNTS, "account") if is_account else read(record, _FACTS, "person")
-
     def _hear_early(self, occasion: Occasion, person: str, state: LeadState) -> None:
         """Applies what was held for handoffs that are known by now; refuses what waited in vain."""
         if not state.early:
             return
         for record, known in outcomes.early_records(state, occasion.at):
-            arrived = read(record, _OUTCOMES, "lead")
+            arrived = read(record, _OUTCOMES)
             earlier = replace(occasion, cause=arrived.cause)
             if known and isinstance(arrived.data, OutcomeReported):
                 self._hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from baton_schemas.configuration import ErasureRequested
+from baton_schemas.crm import AccountFacts, AccountStanding
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.keys import handoff_id
 from services.router.rotation import TURN
@@ -285,6 +286,17 @@ def test_no_personal_data_outside_of_values_and_notifications() -> None:
             assert b"example.com" not in (record.key or b"") + b"".join(value for _, value in record.headers)
             if topic != "leads.routed":
                 assert b"example.com" not in (record.value or b"")
+
+
+def test_facts_of_accounts_are_left_to_the_scorer_and_a_tombstone_takes_facts_back() -> None:
+    story = Story()
+    story.put("crm.facts", "a1", AccountFacts(account="a1", standing=AccountStanding(), at=story.now))
+    story.person("k1", owner="cyn", do_not_contact=True)
+    assert story.lead("k1").do_not_contact
+    story.engine.publish("crm.facts", b"k1", None)
+    story.run()
+    assert story.dead("crm.facts") == []
+    assert story.engine.state("router") == {}
 
 
 def test_a_broken_configuration_leaves_the_last_good_one_in_force() -> None:
