@@ -134,6 +134,10 @@ class Lane:
         self._inbox.expect(self.tally.positions)
         self.tally.restored = True
         self._feed.begin({self.inputs[topic]: position for topic, position in self.tally.positions.items()})
+        for topic in (
+            self.inputs.keys() & restored.positions.keys()
+        ):  # the group may know less than the journal, or more
+            self._feed.done(self.inputs[topic], restored.positions[topic])
         self._around.observe(
             [
                 Observation("baton_restore_seconds", self.tally.restore_s),
