@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
 from services.runtime.exit_codes import ExitCode
+from tests.faults import worker_program
 from tests.faults.outer_log import OuterLog
+from tests.faults.verifier import Findings, verify
 from tests.faults.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SESSION_MS = 3000
 RESTARTABLE = {ExitCode.FENCED, ExitCode.UNAVAILABLE}
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([worker_program.__name__])
+"""What a worker has to import is imported once; each worker is a process of its own all the same."""
 
 
 class Worker:
     """One process and what it said."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
-        self.process = process
+    def __init__(self, environment: Mapping[str, str], said: Path) -> None:
         self._said = said
+        said.touch()
+        self.process = _FORKS.Process(target=worker_program.main, args=(dict(environment), str(said)))
+        self.process.start()
+        self.pid = self.process.pid or 0
 
     @property
     def said(self) -> str:
         return self._said.read_text(errors="replace")
 
+    @property
+    def ended(self) -> int | None:
+        """Its exit code; minus the signal's number if one ended it; None while it lives."""
+        return self.process.exitcode
+
     def wait_for(self, words: str) -> str:
         """The first line with `words`, as soon as the worker says it."""
-        until(lambda: words in self.said or self.process.poll() is not None, f"said: {words}")
+        until(lambda: words in self.said or self.ended is not None, f"said: {words}")
         lines = [line for line in self.said.splitlines() if words in line]
-        assert lines, f"ended with {self.process.poll()} without a word of {words}:\n{self.said[-3000:]}"
+        assert lines, f"ended with {self.ended} without a word of {words}:\n{self.said[-3000:]}"
         return lines[0]
 
     def wait_frozen(self) -> None:
         """Returns when the process stands still."""
-        until(lambda: psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED, "frozen")
+        until(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED, "frozen")
 
     def freeze(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
         self.wait_frozen()
 
     def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL; works on a frozen process as well."""
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
@@ -59,9 +73,9 @@ class Worker:
         return self.wait_exit()
 
     def wait_exit(self) -> int:
-        """Its exit code; minus the signal's number if one ended it."""
-        until(lambda: self.process.poll() is not None, "ended")
-        return int(self.process.returncode)
+        """Its exit code, as soon as it has one."""
+        until(lambda: self.ended is not None, "ended")
+        return int(self.ended or 0)
 
 
 class Cluster:
@@ -86,44 +100,38 @@ class Cluster:
 
     def start(self, *, fault: str = "", variant: str = "", service: str = "toy", **settings: object) -> Worker:
         """A new worker; `fault` arms a point (see `services/runtime/kafka/faults.py`)."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
-        for name, value in {**self._settings, **settings}.items():
-            environment[f"BATON_{name.upper()}"] = str(value)
+        environment = {f"BATON_{name.upper()}": str(value) for name, value in {**self._settings, **settings}.items()}
         environment |= {"BATON_FAULT": fault, "TOY_VARIANT": variant, "TOY_SERVICE": service}
-        said = self._directory / f"worker-{len(self.workers)}.log"
-        with said.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.worker_program"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        worker = Worker(process, said)
+        worker = Worker(environment, self._directory / f"worker-{len(self.workers)}.log")
         self.workers.append(worker)
         return worker
 
     def drain(self, group: str = "toy", *, seconds: float = 60.0) -> None:
         """Waits until the group has committed everything. Workers that end for a restart are started again."""
-        living = [worker for worker in self.workers if worker.process.poll() is None]
+        living = [worker for worker in self.workers if worker.ended is None]
 
         def quiet() -> bool:
-            for worker in [each for each in living if each.process.poll() is not None]:
-                code = worker.process.returncode
+            for worker in [each for each in living if each.ended is not None]:
+                code = worker.ended
                 assert code in RESTARTABLE, f"ended with {code}:\n{worker.said[-3000:]}"
                 living.remove(worker)
                 living.append(self.start(service=group))
                 self.revived += 1
             return self.log.lag(group) == 0
 
-        until(quiet, f"drained:\n{self.tell()}", seconds=seconds)
+        until(quiet, "drained", seconds=seconds, tell=self.tell)
 
     def tell(self) -> str:
         """The last words of every worker, for a failed test."""
         return "\n".join(f"-- {number}: {each.said[-600:]}" for number, each in enumerate(self.workers))
 
+    def check(self, *groups: str, complete: bool = True) -> Findings:
+        """The verifier's findings; fails when there is an anomaly."""
+        findings = verify(self.log.observe(*(groups or ("toy",))), complete=complete)
+        assert not findings.anomalies, f"{findings.anomalies[:10]}\n{self.tell()}"
+        return findings
+
     def close(self) -> None:
         for worker in self.workers:
-            if worker.process.poll() is None:
+            if worker.ended is None:
                 worker.kill()

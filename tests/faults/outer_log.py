@@ -34,6 +34,7 @@ from services.runtime.partitioner import partition_of
 from services.runtime.record import LogRecord
 from services.runtime.settings import load
 from tests.contract import toy
+from tests.faults.journal_view import fold
 from tests.faults.waiting import PATIENCE_S, until
 
 INPUTS = toy.Toy.inputs
@@ -157,7 +158,9 @@ class OuterLog:
 
     def journal(self) -> dict[int, list[LogRecord]]:
         """The journal, by partition."""
-        records = self.read([JOURNAL])[JOURNAL]
+        return self._by_partition(self.read([JOURNAL])[JOURNAL])
+
+    def _by_partition(self, records: Sequence[LogRecord]) -> dict[int, list[LogRecord]]:
         return {number: [each for each in records if each.partition == number] for number in range(self.partitions)}
 
     def observe(self, *groups: str) -> Observed:
@@ -166,10 +169,10 @@ class OuterLog:
         for group in groups:
             for where, offset in self.committed(group).items():
                 committed[where] = max(offset, committed.get(where, 0))
-        journal = self.journal()
-        topics = self.read(TOLD)
-        topics |= self.read([toy.CONFIG, toy.ALPHA, toy.BETA])
-        return Observed(topics, journal, committed, self.partitions)
+        inputs = (toy.CONFIG, toy.ALPHA, toy.BETA)
+        topics = self.read([JOURNAL, *TOLD, *inputs])
+        journal = self._by_partition(topics.pop(JOURNAL))
+        return Observed(topics | self.read(inputs), journal, committed, self.partitions)
 
     def committed(self, group: str = "toy") -> Offsets:
         """The group's committed offsets."""
@@ -190,9 +193,20 @@ class OuterLog:
         return {(tp.topic.removeprefix(self.prefix), tp.partition): each.offset for tp, each in found.items()}
 
     def lag(self, group: str = "toy") -> int:
-        """Records that are not committed yet; what is read last is the log's end, so 0 means that all is quiet."""
+        """Records that are not journalled or not committed yet. The ends are read last, so 0 means that all is quiet:
+        outputs, which may be inputs again, are on the log before their group's offset is committed."""
         committed = self.committed(group)
-        return sum(end - committed.get(where, 0) for where, end in self.ends().items())
+        journalled = self.positions()
+        return sum(
+            end - min(committed.get(where, 0), journalled.get(where, 0), end) for where, end in self.ends().items()
+        )
+
+    def positions(self) -> Offsets:
+        """How far the journal has read the inputs."""
+        folded = {number: fold(records) for number, records in self.journal().items()}
+        return {
+            (topic, number): position for number, view in folded.items() for topic, position in view.positions.items()
+        }
 
     def members(self, group: str = "toy") -> dict[str, frozenset[tuple[str, int]]]:
         """The partitions of each member of a group that is stable; empty while it is not."""
@@ -206,13 +220,14 @@ class OuterLog:
             for member in described.members
         }
 
-    def compact(self) -> int:
+    def compact(self, *, keep_tombstones: bool = False) -> int:
         """Compacts the journal now; returns how many records went. Afterwards nothing is compacted any more.
 
         Only closed segments are compacted: something must have been written a moment ago.
         """
         before = self.journal()
-        self._alter(EAGER_CLEANER)
+        kept = {"delete.retention.ms": "3600000"} if keep_tombstones else {}
+        self._alter({**EAGER_CLEANER, **kept})
         until(lambda: self._gone(before) > 0, "compacted")
         self._alter(JOURNAL_CONFIGS)
         return self._gone(before)

@@ -9,9 +9,15 @@ PATIENCE_S = 45.0
 _POLL_S = 0.03
 
 
-def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
-    """Returns when `condition()` is true; fails with `what` when it does not become true in time."""
+def until(
+    condition: Callable[[], object],
+    what: str,
+    *,
+    seconds: float = PATIENCE_S,
+    tell: Callable[[], str] = str,
+) -> None:
+    """Returns when `condition()` is true; fails with `what` and `tell()` when it does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not {what} within {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"not {what} within {seconds:.0f} s\n{tell()}"
         time.sleep(_POLL_S)

@@ -13,9 +13,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from services.runtime import logs
 from services.runtime.effects import Observation
+from services.runtime.kafka import faults
 from services.runtime.settings import load
 from services.runtime.worker import run
 from tests.contract import toy
@@ -24,21 +26,25 @@ from tests.faults.variants import VARIANTS, say
 _PR_SET_PDEATHSIG = 1
 
 
-def main() -> int:
+def main(environment: dict[str, str], said: str) -> None:
+    """The whole life of a worker process; all it says goes to the file `said`."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # whoever tests is gone: so is this process
+    with Path(said).open("wb") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    for name in [name for name in os.environ if name.startswith("BATON_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    faults.ARMED = faults._armed()  # this module was imported before the process began
     settings = load()
     logs.configure("json", "INFO")
-    for name in filter(None, os.environ.get("TOY_VARIANT", "").split(",")):
+    for name in filter(None, environment["TOY_VARIANT"].split(",")):
         VARIANTS[name]()
     say(f"runs: {os.getpid()}")
-    return run(os.environ.get("TOY_SERVICE", "toy"), [toy.Toy()], settings, observe=_observe, topics=toy.TOPICS)
+    sys.exit(run(environment["TOY_SERVICE"], [toy.Toy()], settings, observe=_observe, topics=toy.TOPICS))
 
 
 def _observe(observations: Sequence[Observation]) -> None:
     for metric, value, labels in observations:
         if metric == "baton_journal_conflicts_total":
             say(f"conflict: {labels[0]} {value:.0f}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
