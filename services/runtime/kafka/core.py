@@ -27,7 +27,7 @@ from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.journal import Journal, JournalTools
 from services.runtime.kafka.lane import Lane
 from services.runtime.kafka.lanes import Lanes
-from services.runtime.kafka.outputs import Outputs
+from services.runtime.kafka.outputs import Outputs, Turns
 from services.runtime.kafka.reader import LogReader
 from services.runtime.kafka.surroundings import LaneLimits, Surroundings
 from services.runtime.processor import Globals, Processor
@@ -76,6 +76,7 @@ class Core:
         self._parameters = connection(settings)
         self._members: list[Member] = []
         self._lanes: list[Lanes] = []
+        self._turns = Turns()
         self._resources = AsyncExitStack()
         self._started = False
         self._connected = False
@@ -235,7 +236,7 @@ class Core:
         tp = TopicPartition(self.name(admin.journal_topic(processor)), partition)
         step = JournalThenOutputs(
             Journal(tp, generation, self._tools),
-            Outputs(self._producer, self.name, self._limits.patience_s),
+            Outputs(self._producer, self.name, self._limits.patience_s, self._turns),
             lambda kind, count: self.observe([Observation("baton_journal_conflicts_total", count, (kind,))]),
         )
         return Lane(processor, partition, generation, step, feed, self._around)
