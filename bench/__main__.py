@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,15 +14,17 @@ from bench.bare import bare
 from bench.lab import Lab, Sizes, lab
 from bench.machine import machine
 from bench.report import Section, as_json, markdown, placed
+from bench.scorer import scorer
 from services.runtime.errors import UserError
 
-MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {"bare": bare}
+MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {"bare": bare, "scorer": scorer}
 README = Path(__file__).parents[1] / "README.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 whatever the numbers say; 2 when something could not be measured."""
     options = _options(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic's first second is not news
     sizes = Sizes(**{name: getattr(options, name) for name in Sizes.__dataclass_fields__})
     found = machine()
     _say(", ".join(f"{name} {what}" for name, what in found.items()))

@@ -77,7 +77,7 @@ def bare(lab: Lab) -> Section:
             lab.say(f"run {turn}  {name:26} {seen.rate:10,.0f} events/s")
     if len(results) != 1:
         raise UserError(f"the contenders came to different results: {sorted(results)}")
-    return _section(lab, outcomes, results.pop())
+    return _section(outcomes, results.pop())
 
 
 def events(count: int, people: int) -> Iterator[Keyed]:
@@ -133,7 +133,7 @@ async def _watched(
 
 
 async def _seen(watcher: Watcher, journal: str, signals: str, *, prefixed: bool) -> Seen:
-    """Reads the states back. Baton's and the loop's journals prefix a state's key; Baton's value starts with an epoch."""
+    """Reads the states back. A journal prefixes a state's key; in Baton's, a value starts with the epoch."""
     seen, last, first = Seen(), dict[bytes, bytes](), dict[int, dict[bytes, bytes]]()
     skip = 4 if journal.startswith(admin.JOURNAL_PREFIX) else 0
     async for _, part in watcher.slices(journal):
@@ -161,7 +161,7 @@ async def _seen(watcher: Watcher, journal: str, signals: str, *, prefixed: bool)
     return seen
 
 
-def _section(lab: Lab, outcomes: dict[str, Outcome], result: tuple[int, int, int, str]) -> Section:
+def _section(outcomes: dict[str, Outcome], result: tuple[int, int, int, str]) -> Section:
     count, people, signals, digest = result
     section = Section(
         "bare",

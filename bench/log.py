@@ -79,7 +79,8 @@ async def fill(settings: Settings, topic: str, records: Iterable[Keyed]) -> int:
         batches: dict[int, Any] = {}
         under_way: list[asyncio.Future[Any]] = []
         count = 0
-        for count, (key, value, headers) in enumerate(records, 1):
+        for key, value, headers in records:
+            count += 1
             partition = partition_of(key, settings.partitions)
             arguments = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
             batch = batches.get(partition)
