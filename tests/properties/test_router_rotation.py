@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.packing import Packing
-from services.router.rotation import TURN, Rotation, admit, charge, cost_of, next_of, refund, standing
+from services.router.rotation import TURN, Rotation, Seat, admit, charge, cost_of, next_of, refund, standing
 
 WEIGHTS = st.lists(st.integers(1, 12), min_size=2, max_size=6)
 PACKING = Packing(Rotation)
@@ -115,3 +115,10 @@ def test_weights_are_shares(scale: int) -> None:
     had = Counter(turns(Rotation(), {"a": scale, "b": 2 * scale, "c": 3 * scale}, 600))
     assert (had["a"], had["b"], had["c"]) == (100, 200, 300)
     assert cost_of(1) == TURN
+
+
+@given(st.permutations(["ann", "ben", "cyn", "dan"]))
+def test_equal_states_are_equal_bytes_in_whatever_order_they_came_to_be(order: list[str]) -> None:
+    one = Rotation(1, {rep: Seat(len(rep)) for rep in order})
+    other = Rotation(1, {rep: Seat(len(rep)) for rep in sorted(order)})
+    assert PACKING.pack(one) == PACKING.pack(other)
