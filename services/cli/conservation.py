@@ -24,7 +24,7 @@ from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
 OUTPUTS = (
-    "leads.scored", "leads.qualified", "leads.routed", "leads.unrouted", "sla.events", "routing.requests",
+    "accounts.members", "accounts.signals", "leads.scored", "leads.qualified", "leads.routed", "leads.unrouted", "sla.events", "routing.requests",
     "routing.replies", "leads.recycled", "feedback.labels", "scoring.models", "scoring.notices", "notifications",
 )  # fmt: skip
 INPUTS = ("engagement.events", "feedback.events", "crm.facts")

@@ -98,8 +98,8 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         next_change_at=lead.check_at,
         cause=cause,
     )
-    # a repeat of the causing event may be judged anew, by another model: that is another truth, so another id
-    return record("leads.scored", key, data, cause=cause, at=now, part=f"{judgement.rules.judged}|{judgement.grade}")
+    # a repeat of the causing event, taken in later, may be judged anew: that is another truth, so another id
+    return record("leads.scored", key, data, cause=cause, at=now, part=str(now))
 
 
 def unscored(key: str) -> Send:
@@ -133,7 +133,7 @@ def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now
         event_at=event_at,
         cause=cause,
     )
-    return record("leads.qualified", key, data, cause=cause, at=now)
+    return record("leads.qualified", key, data, cause=cause, at=now, part=data.handoff)
 
 
 def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:
@@ -144,4 +144,4 @@ def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merg
 
 def member(account: str, data: MemberChanged, *, cause: str, now: int) -> Send:
     """A person's summary for its account."""
-    return record("accounts.members", account, data, cause=cause, at=now, part=data.person)
+    return record("accounts.members", account, data, cause=cause, at=now, part=f"{data.person}|{data.version}")
