@@ -20,16 +20,34 @@ _WORDS = {True: frozenset({"true", "yes"}), False: frozenset({"false", "no"})}
 def compile_condition(condition: Condition) -> Test:
     """The closure of a condition."""
     if condition.all is not None:
-        tests = [compile_condition(part) for part in condition.all]
-        return lambda values: all(test(values) for test in tests)
+        return _every([compile_condition(part) for part in condition.all])
     if condition.any is not None:
-        tests = [compile_condition(part) for part in condition.any]
-        return lambda values: any(test(values) for test in tests)
+        return _some([compile_condition(part) for part in condition.any])
     if condition.not_ is not None:
         inner = compile_condition(condition.not_)
         return lambda values: not inner(values)
     subject = f"@{condition.field}" if condition.field else condition.subject()
     return _test(subject or "", condition)
+
+
+def _every(tests: list[Test]) -> Test:
+    def every(values: Values) -> bool:
+        for test in tests:  # noqa: SIM110  a plain loop, on the hot path
+            if not test(values):
+                return False
+        return True
+
+    return every
+
+
+def _some(tests: list[Test]) -> Test:
+    def some(values: Values) -> bool:
+        for test in tests:  # noqa: SIM110  a plain loop, on the hot path
+            if test(values):
+                return True
+        return False
+
+    return some
 
 
 def as_number(value: Scalar) -> float | None:
@@ -52,18 +70,17 @@ def as_number(value: Scalar) -> float | None:
 def _test(subject: str, condition: Condition) -> Test:
     tests = _scalar_tests(condition)
     exists = condition.exists
+    first = tests[0] if len(tests) == 1 else lambda element: all(test(element) for test in tests)
 
     def holds(values: Values) -> bool:
         value = values.get(subject)
-        present = value not in (None, "", [])
-        if exists is not None and present is not exists:
+        if value is None or value == "" or value == []:  # noqa: PLR1714  three plain comparisons, on the hot path
+            return exists is False
+        if exists is False:
             return False
-        if not tests:
-            return True
-        if not present:
-            return False
-        elements = value if isinstance(value, list) else (value,)
-        return any(all(test(element) for test in tests) for element in elements)
+        if isinstance(value, list):
+            return any(first(element) for element in value) if tests else True
+        return first(value)
 
     return holds
 
@@ -90,10 +107,10 @@ def _one_of(wanted: list[str | int | float | bool]) -> ScalarTest:
     )
 
     def one_of(value: Scalar) -> bool:
+        if isinstance(value, str):
+            return value.strip().casefold() in words or (bool(numbers) and as_number(value) in numbers)
         if isinstance(value, bool):
             return value in flags
-        if isinstance(value, str) and value.strip().casefold() in words:
-            return True
         return bool(numbers) and as_number(value) in numbers
 
     return one_of

@@ -100,44 +100,46 @@ def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
         return "counted"
     if type(buckets.get(by_day)) is int:
         return "full"
-    if any(_holds(held, id) for held in buckets.values()):
-        return "repeated"
+    for held in buckets.values():
+        if type(held) is bytes and id in held and _holds(held, id):
+            return "repeated"
     code = hour * 2 if day >= today - 1 else by_day
-    held = buckets.get(code)
-    if held is None:
+    before = buckets.get(code)
+    if before is None:
         late = code < next(reversed(buckets))
         buckets[code] = id
         if late:
             ledger.lines[criterion] = buckets = dict(sorted(buckets.items()))
     else:
-        buckets[code] = _with(held, id)
+        buckets[code] = _with(before, id)
     return "filled" if _fill_up(ledger, criterion, day) else "counted"
 
 
 def read_line(rule: EngagementRule, sources: Iterable[Buckets], now_hour: int) -> Reading:
     """The line of one criterion over all sources."""
     weights, weighed, count, latest = rule.weights, 0, 0, 0
+    beyond = 0 if weights is None else len(weights)
     for buckets in sources:
         for code, held in buckets.items():
             number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]
             count += number
-            hour = (code >> 1) + 23 * (code & 1)
+            hour = (code >> 1) + 23 if code & 1 else code >> 1
             latest = max(latest, hour)
-            if weights is None:
+            if weights is None or hour >= now_hour:
                 weighed += number * SCALE
-            else:
-                age = now_hour - hour
-                if age < len(weights):
-                    weighed += number * weights[age if age > 0 else 0]
+            elif (age := now_hour - hour) < beyond:
+                weighed += number * weights[age]
     return _reading(rule, weighed, count, latest)
 
 
-def read_lines(rules: Iterable[EngagementRule], ledgers: Iterable[Ledger], now_hour: int) -> list[Reading]:
+def read_lines(rules: Iterable[EngagementRule], ledgers: Sequence[Ledger], now_hour: int) -> list[Reading]:
     """The lines of all criteria that were ever met, in the definition's order."""
-    lines = [ledger.lines for ledger in ledgers]
+    if len(ledgers) == 1:
+        lines = ledgers[0].lines
+        return [read_line(rule, (lines[rule.id],), now_hour) for rule in rules if rule.id in lines]
     readings = []
     for rule in rules:
-        sources = [held[rule.id] for held in lines if rule.id in held]
+        sources = [ledger.lines[rule.id] for ledger in ledgers if rule.id in ledger.lines]
         if sources:
             readings.append(read_line(rule, sources, now_hour))
     return readings
@@ -203,11 +205,12 @@ def _with(held: bytes | int, id: bytes) -> bytes:
 def _fill_up(ledger: Ledger, criterion: str, day: int) -> bool:
     """Makes a day that holds 20 events one bucket without ids; answers whether it did."""
     buckets = ledger.lines[criterion]
-    first, beyond = day * 48, (day + 1) * 48
-    number = 0
-    for code, held in buckets.items():
-        if first <= code < beyond:
-            number += _number(held)
+    first, beyond, number = day * 48, (day + 1) * 48, 0
+    for code in reversed(buckets):
+        if code < first:
+            break
+        if code < beyond:
+            number += _number(buckets[code])
     if number < FULL_DAY:
         return False
     kept = {code: held for code, held in buckets.items() if not first <= code < beyond}
@@ -218,10 +221,12 @@ def _fill_up(ledger: Ledger, criterion: str, day: int) -> bool:
 
 def _is_stale(buckets: Mapping[int, bytes | int], today: int) -> bool:
     by_hour, with_ids = (today - 1) * 48, (today - IDS_DAYS) * 48
-    return any(
-        code < by_hour and (not code & 1 or (code < with_ids and not isinstance(held, int)))
-        for code, held in buckets.items()
-    )
+    for code, held in buckets.items():
+        if code >= by_hour:
+            return False
+        if not code & 1 or (code < with_ids and type(held) is bytes):
+            return True
+    return False
 
 
 def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
@@ -235,13 +240,14 @@ def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
             continue
         moved += _number(held)
         day = code // 48 * 48 + 1
-        earlier = result.get(day, b"")
-        result[day] = _merged(earlier, held)
+        earlier = result.get(day)
+        result[day] = held if earlier is None else _merged(earlier, held)
     numbers: list[int] = []
     for code, held in result.items():
-        if code < with_ids:
-            result[code] = _number(held)
-            numbers.append(code)
+        if code >= with_ids:
+            continue
+        result[code] = _number(held)
+        numbers.append(code)
     lost = 0
     for code in sorted(numbers)[:-COUNT_DAYS]:
         lost += _number(result.pop(code))

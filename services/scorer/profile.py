@@ -7,7 +7,7 @@ An identity owns its profile for good; its root reads it beside its own and neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -105,8 +105,10 @@ def later(one: Latest | None, other: Latest | None) -> Latest | None:
     return max(one, other, key=lambda each: (each.at, each.tie, _order(each.value)))
 
 
-def traits_of(profiles: Iterable[Profile]) -> dict[str, Value]:
+def traits_of(profiles: Sequence[Profile]) -> dict[str, Value]:
     """The latest value of each trait over all profiles, in the order of names."""
+    if len(profiles) == 1:
+        return {name: latest.value for name, latest in profiles[0].traits.items()}
     found: dict[str, Latest] = {}
     for profile in profiles:
         for name, latest in profile.traits.items():

@@ -223,8 +223,7 @@ def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roo
             known[hours] = above, below
         return known[hours]
 
-    longest = max((half_life for _, half_life, _ in curves if half_life < math.inf), default=0.0)
-    waiting = [(0, int(longest * 25) + 1)]
+    waiting = [_bracket(curves, floor)]
     while waiting:
         low, high = waiting.pop()
         (above, below), (above_later, below_later) = parts(low), parts(high)
@@ -239,6 +238,23 @@ def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roo
         middle = (low + high) // 2
         waiting += [(middle, high), (low, middle)]
     return None
+
+
+def _bracket(curves: Sequence[tuple[float, float, float]], floor: int) -> tuple[int, int]:
+    """Hours between which the sum leaves its bounds if it ever does.
+
+    With positive curves alone: it falls no faster than the fastest of them, and no slower than the slowest.
+    """
+    half_lives = [half_life for _, half_life, _ in curves]
+    slowest = max((each for each in half_lives if each < math.inf), default=0.0)
+    end = int(slowest * 25) + 1
+    if any(now < 0 for now, _, _ in curves) or max(half_lives, default=0.0) == math.inf:
+        return 0, end
+    rounding = len(curves) / 2 + 1
+    capped, uncapped = sum(min(now, cap) for now, _, cap in curves), sum(now for now, _, _ in curves)
+    low = min(half_lives) * math.log2(max(capped / (floor + rounding), 1.0))
+    high = slowest * math.log2(uncapped / (floor - rounding)) if floor > rounding + 1 else end
+    return int(low), max(min(int(high) + 2, end), int(low) + 1)
 
 
 def _readings(judgement: Judgement, hour: int) -> list[Reading]:
