@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -153,19 +155,30 @@ def test_a_full_label_folds_into_other() -> None:
     assert numbers.value("baton_leads_qualified_total", "other") == 2
 
 
+@pytest.fixture
+def threads_interleave() -> Iterator[None]:
+    """Makes the interpreter switch threads between almost any two steps."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("threads_interleave")
 def test_reading_while_lanes_write_loses_nothing() -> None:
     registry = CollectorRegistry()
     numbers = Metrics(registry, strict=True)
 
     def lane() -> None:
-        for n in range(300):
-            numbers.observe([Observation("baton_dead_letters_total", 1, ("t", f"c{n % 60}"))])
+        for n in range(2000):
+            numbers.observe([Observation("baton_dead_letters_total", 1, (f"t{n // 50}", f"c{n % 50}"))])
 
-    threads = [threading.Thread(target=lane) for _ in range(4)]
+    threads = [threading.Thread(target=lane) for _ in range(2)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         generate_latest(registry)
     for thread in threads:
         thread.join()
-    assert sum(numbers.value("baton_dead_letters_total", "t", f"c{n}") for n in range(60)) == 1200
+    found = [numbers.value("baton_dead_letters_total", f"t{n // 50}", f"c{n % 50}") for n in range(2000)]
+    assert found == [2] * 2000

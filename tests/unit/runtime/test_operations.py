@@ -88,8 +88,9 @@ async def test_the_workers_loop_is_pinged() -> None:
     vitals = working()
     with running(vitals):
         vitals.beat_at = before = time.monotonic() - 3600
-        while vitals.beat_at == before:  # noqa: ASYNC110  the thread has no event to wait on
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while vitals.beat_at == before:  # noqa: ASYNC110  the thread has no event to wait on
+                await asyncio.sleep(0.01)
         assert time.monotonic() - vitals.beat_at < 60
 
 
