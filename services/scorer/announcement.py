@@ -5,8 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import blake2b
 
+import msgspec
+
 from baton_schemas.accounts import MemberChanged
-from baton_schemas.contract import Contract
+from baton_schemas.contract import Contract, format_time
 from baton_schemas.envelope import envelop, to_headers
 from baton_schemas.identity import IdentityLinked, LedgerPublished
 from baton_schemas.keys import handoff_id
@@ -18,12 +20,13 @@ from services.scorer.account import story_of
 from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of, dossier_of
 from services.scorer.engagement import Envelope
-from services.scorer.explanation import ledger_lines, missing
+from services.scorer.explanation import ledger_content, missing
 from services.scorer.identity import Publication
 from services.scorer.person import Link, Person
 from services.scorer.qualification import Judgement, tier_of
 
 SOURCE = "/baton/scorer"
+_JSON = msgspec.json.Encoder()
 RECORDED_HEADER = "baton-recorded"
 """When the log took a re-keyed event in first (Baton ms): latency is counted from there."""
 
@@ -48,9 +51,13 @@ def timer_cause(name: str, due: int) -> str:
 
 def record(topic: str, key: str, data: Contract, *, cause: str, at: int, part: str = "") -> Send:
     """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause)."""
-    material = f"{data.TYPE}|{key}|{cause}|{part}".encode(errors="surrogatepass")
-    headers, value = envelop(data, id=blake2b(material, digest_size=16).hexdigest(), source=SOURCE, time=at)
+    headers, value = envelop(data, id=_id(data.TYPE, key, cause, part), source=SOURCE, time=at)
     return Send(topic, key.encode(), value, headers)
+
+
+def _id(kind: str, key: str, cause: str, part: str) -> str:
+    material = f"{kind}|{key}|{cause}|{part}".encode(errors="surrogatepass")
+    return blake2b(material, digest_size=16).hexdigest()
 
 
 def rekeyed(original: Record, envelope: Envelope, key: str, at: int, recorded: int) -> Send:
@@ -82,24 +89,25 @@ def published(publication: Publication, via: str, link: Link, *, cause: str, now
 
 
 def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: int) -> Send:
-    """The lead's current truth."""
+    """The lead's current truth: a LeadScored, written without building one, because grades change often."""
     lead = person.lead
-    data = LeadScored.model_construct(
-        lead=key,
-        grade=judgement.grade,
-        fit=judgement.fit / 10,
-        engagement=judgement.engagement / 10,
-        score=judgement.score / 10,
-        qualified=lead.qualified,
-        ledger=ledger_lines(judgement),
-        missing=[] if lead.qualified else missing(judgement),
-        versions=judgement.rules.versions,
-        at=now,
-        next_change_at=lead.check_at,
-        cause=cause,
-    )
-    # a repeat of the causing event, taken in later, may be judged anew: that is another truth, so another id
-    return record("leads.scored", key, data, cause=cause, at=now, part=str(now))
+    data: dict[str, object] = {
+        "lead": key,
+        "grade": judgement.grade,
+        "fit": judgement.fit / 10,
+        "engagement": judgement.engagement / 10,
+        "score": judgement.score / 10,
+        "qualified": lead.qualified,
+        "ledger": ledger_content(judgement),
+        "missing": [] if lead.qualified else missing(judgement),
+        "versions": judgement.rules.versions_content,
+        "at": format_time(now),
+    }
+    if lead.check_at is not None:
+        data["next_change_at"] = format_time(lead.check_at)
+    data["cause"] = cause
+    headers = to_headers(id=_id(LeadScored.TYPE, key, cause, ""), source=SOURCE, type=LeadScored.TYPE, time=now)
+    return Send("leads.scored", key.encode(), _JSON.encode(data), headers)
 
 
 def unscored(key: str) -> Send:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from baton_schemas.contract import format_time
-from baton_schemas.documents.definition import TEAMS, LeadDefinition, SignatureEntry, Team
+from baton_schemas.documents.definition import TEAMS, LeadDefinition, RequiredEvidence, SignatureEntry, Team
 from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
@@ -58,11 +58,12 @@ class EngagementRule:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRule:
-    """Required evidence (H5): one of the criteria within the last `within_h` hours."""
+    """Required evidence (H5): one of the criteria within the last `within_h` hours; `lacking` says so in words."""
 
     label: str
     any_of: tuple[str, ...]
     within_h: int
+    lacking: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Rules:
 
     definition: LeadDefinition
     versions: Versions
+    versions_content: Mapping[str, object]
     judged: str
     fit: tuple[FitRule, ...]
     engagement: tuple[EngagementRule, ...]
@@ -187,14 +189,16 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         for each in definition.disqualifiers
     )
     grades = definition.grades
+    versions = Versions(
+        definition=definition.name,
+        definition_version=definition.version,
+        definition_digest=current,
+        model_version=version,
+    )
     return Rules(
         definition=definition,
-        versions=Versions(
-            definition=definition.name,
-            definition_version=definition.version,
-            definition_digest=current,
-            model_version=version,
-        ),
+        versions=versions,
+        versions_content=versions.model_dump(mode="json"),
         judged=f"{current[:16]}/{version}",
         fit=tuple(
             FitRule(each.id, each.label, points[each.id], compile_condition(each.when)) for each in definition.fit
@@ -202,9 +206,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         engagement=engagement,
         by_id={rule.id: rule for rule in engagement},
         by_action=by_action,
-        evidence=tuple(
-            EvidenceRule(each.label, tuple(each.any_of), each.within_days * 24) for each in definition.required
-        ),
+        evidence=tuple(_evidence(definition, each) for each in definition.required),
         disqualifiers=disqualifiers,
         stop_actions=frozenset(each.action for each in disqualifiers if each.action is not None),
         enter=tenths(definition.thresholds.enter),
@@ -230,6 +232,13 @@ def tenths(points: float) -> int:
     125
     """
     return round(points * 10)
+
+
+def _evidence(definition: LeadDefinition, required: RequiredEvidence) -> EvidenceRule:
+    labels = {each.id: each.label for each in definition.engagement}
+    any_of = " or ".join(labels[name].lower() for name in required.any_of)
+    lacking = f"{required.label}: {any_of}, within {required.within_days} days"
+    return EvidenceRule(required.label, tuple(required.any_of), required.within_days * 24, lacking)
 
 
 def _points(definition: LeadDefinition, model: ModelPublished | None) -> dict[str, int]:

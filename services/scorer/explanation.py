@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadQualified, LeadScored, LedgerLine, Versions
@@ -18,24 +19,42 @@ _STOPS = {
 
 def ledger_lines(judgement: Judgement) -> list[LedgerLine]:
     """The exact ledger: fit, then engagement, in the definition's order; the points sum to the score."""
-    lines = [
-        LedgerLine(criterion=rule.id, kind="fit", label=rule.label, points=rule.points / 10, count=1, weight=1.0)
+    return [LedgerLine.model_validate(line) for line in ledger_content(judgement)]
+
+
+def ledger_content(judgement: Judgement) -> list[dict[str, object]]:
+    """The ledger's lines as the fields of a LedgerLine, ready for JSON."""
+    lines: list[dict[str, object]] = [
+        {
+            "criterion": rule.id,
+            "kind": "fit",
+            "label": rule.label,
+            "points": rule.points / 10,
+            "count": 1,
+            "capped": False,
+            "weight": 1.0,
+        }
         for rule in judgement.fit_lines
     ]
     lines += [
-        LedgerLine(
-            criterion=reading.rule.id,
-            kind="engagement",
-            label=reading.rule.label,
-            points=reading.points / 10,
-            count=reading.times,
-            latest_at=min(reading.latest, judgement.hour) * HOUR_MS,
-            capped=reading.capped,
-            weight=reading.weight,
-        )
+        {
+            "criterion": reading.rule.id,
+            "kind": "engagement",
+            "label": reading.rule.label,
+            "points": reading.points / 10,
+            "count": reading.times,
+            "latest_at": _hour_text(min(reading.latest, judgement.hour)),
+            "capped": reading.capped,
+            "weight": reading.weight,
+        }
         for reading in judgement.readings
     ]
     return lines
+
+
+@lru_cache(maxsize=4096)
+def _hour_text(hour: int) -> str:
+    return format_time(hour * HOUR_MS)
 
 
 def missing(judgement: Judgement) -> list[str]:
@@ -46,10 +65,7 @@ def missing(judgement: Judgement) -> list[str]:
         words.append(f"is no lead: {stop_in_words(rules, judgement.stop)}")
     if (lacking := rules.enter - judgement.score) > 0:
         words.append(f"{lacking / 10:g} points more to reach {rules.enter / 10:g}")
-    for each in judgement.evidence:
-        if each.hour is None:
-            labels = " or ".join(rules.by_id[name].label.lower() for name in each.rule.any_of)
-            words.append(f"{each.rule.label}: {labels}, within {each.rule.within_h // 24} days")
+    words += [each.rule.lacking for each in judgement.evidence if each.hour is None]
     if judgement.missing_contact:
         words.append("sales can't reach the person without: " + ", ".join(judgement.missing_contact))
     return words

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,7 @@ MAX_ACTS = 20
 MAX_TEXT = 1000
 MAX_LIST = 50
 VERSION = b"\x01"
+_OFFSET = 1 << 62
 
 Scalar = str | int | float | bool | None
 Value = Scalar | list[Scalar]
@@ -32,13 +34,18 @@ class Latest(msgspec.Struct, array_like=True, frozen=True):
     value: Value
 
 
-class Act(msgspec.Struct, array_like=True, frozen=True):
-    """One thing the person did."""
+class Act(NamedTuple):
+    """One thing the person did. Kept as bytes that sort by time and id: newest first, they are a list in reverse."""
 
     at: int
     tie: bytes
     action: str
     subject: str | None = None
+
+    def packed(self) -> bytes:
+        """Time, id, action and subject as bytes."""
+        said = self.action if self.subject is None else f"{self.action}\0{self.subject}"
+        return (self.at + _OFFSET).to_bytes(8, "big") + self.tie + said.encode(errors="replace")
 
 
 class Facts(msgspec.Struct, array_like=True, frozen=True):
@@ -56,7 +63,7 @@ class Profile(msgspec.Struct, array_like=True):
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     email: str | None = None
     traits: dict[str, Latest] = msgspec.field(default_factory=dict)
-    acts: list[Act] = []
+    acts: list[bytes] = []
     campaign: Latest | None = None
     stopped: Latest | None = None
     facts: Facts | None = None
@@ -87,15 +94,13 @@ def set_trait(profile: Profile, name: str, value: Value, at: int, tie: bytes) ->
 
 def add_act(profile: Profile, act: Act) -> None:
     """Adds an act to the newest ones, newest first, once."""
-    acts = profile.acts
-    if acts and len(acts) >= MAX_ACTS and _age(act) < _age(acts[-1]):
-        return
-    place = 0
-    while place < len(acts) and _age(acts[place]) > _age(act):
-        place += 1
-    if place < len(acts) and _age(acts[place]) == _age(act):
-        return
-    profile.acts = [*acts[:place], act, *acts[place:]][:MAX_ACTS]
+    acts, packed = profile.acts, act.packed()
+    if not acts or packed > acts[0]:
+        acts.insert(0, packed)
+    elif packed not in acts:
+        acts.append(packed)
+        acts.sort(reverse=True)
+    del acts[MAX_ACTS:]
 
 
 def later(one: Latest | None, other: Latest | None) -> Latest | None:
@@ -120,7 +125,13 @@ def traits_of(profiles: Sequence[Profile]) -> dict[str, Value]:
 
 def acts_of(profiles: Iterable[Profile]) -> list[Act]:
     """The newest acts over all profiles, newest first."""
-    return sorted((act for profile in profiles for act in profile.acts), key=_age, reverse=True)[:MAX_ACTS]
+    newest = sorted((act for profile in profiles for act in profile.acts), reverse=True)[:MAX_ACTS]
+    return [_act(packed) for packed in newest]
+
+
+def latest_act(profiles: Iterable[Profile]) -> int | None:
+    """When the person last did something that counts (ms)."""
+    return max((_act(profile.acts[0]).at for profile in profiles if profile.acts), default=None)
 
 
 def bounded(value: Value) -> Value:
@@ -164,8 +175,10 @@ def _bounded(value: Scalar) -> Scalar:
     return value if value - value == 0.0 else str(value)
 
 
-def _age(act: Act) -> tuple[int, bytes, str]:
-    return act.at, act.tie, act.action
+def _act(packed: bytes) -> Act:
+    action, _, subject = packed[8 + ID_BYTES :].decode().partition("\0")
+    at = int.from_bytes(packed[:8], "big") - _OFFSET
+    return Act(at, packed[8 : 8 + ID_BYTES], action, subject or None)
 
 
 def _order(value: Value) -> str:

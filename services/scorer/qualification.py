@@ -164,10 +164,13 @@ def next_change(judgement: Judgement, *, qualified: bool) -> int | None:
         if not floor <= _engagement(judgement, hour) < roof:
             return hour
     readings = judgement.readings if start == judgement.hour else _readings(judgement, start)
-    after = _first_outside([_curve(reading) for reading in readings], floor, roof)
+    curves = [_curve(reading) for reading in readings]
+    after = _first_outside(curves, floor, roof)
     if after is None:
         return None
     hour = start + after
+    if not judgement.mixed and _is_plain(curves, after - 1):
+        return hour
     while hour - 1 > start and not floor <= _engagement(judgement, hour - 1) < roof:
         hour -= 1
     return hour
@@ -238,6 +241,11 @@ def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roo
         middle = (low + high) // 2
         waiting += [(middle, high), (low, middle)]
     return None
+
+
+def _is_plain(curves: Sequence[tuple[float, float, float]], hours: int) -> bool:
+    """Whether no curve is so near to where it is rounded that the lines themselves might be rounded otherwise."""
+    return all(abs(now * 2.0 ** (-hours / half_life) % 1.0 - 0.5) > 1e-3 for now, half_life, _ in curves)
 
 
 def _bracket(curves: Sequence[tuple[float, float, float]], floor: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from services.scorer.engagement import Change
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS, read_lines
 from services.scorer.person import Link, Person
-from services.scorer.profile import Profile
+from services.scorer.profile import Profile, latest_act
 from services.scorer.profile import unpack as unpack_profile
 from services.scorer.qualification import Judgement, is_customer, judge, next_change, slack, tier_of, unchanged
 
@@ -201,14 +201,13 @@ class Turn:
         membership.account = account
         if account is not None:
             membership.version += 1
-            acts = [act.at for profile in judgement.profiles for act in profile.acts[:1]]
             summary = MemberChanged(
                 account=account,
                 person=key,
                 version=membership.version,
                 grade=grade,
                 job_title=role,
-                engaged_at=max(acts, default=None),
+                engaged_at=latest_act(judgement.profiles),
             )
             self.send(say.member(account, summary, cause=self.cause, now=self.now))
 
