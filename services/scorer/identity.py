@@ -30,7 +30,6 @@ from services.scorer.profile import pack as pack_profile
 
 MAX_HELD = 200
 MAX_CLAIMS = 200
-_KINDS: tuple[IdentifierKind, ...] = ("email", "user_id", "anonymous_id")
 
 
 class Identity(NamedTuple):
@@ -88,11 +87,12 @@ class Keyring:
     def _identities(self, identifiers: Identifiers) -> list[Identity]:
         """Strongest first."""
         found = []
-        for rank, (kind, text) in enumerate(
-            zip(_KINDS, (identifiers.email, identifiers.user_id, identifiers.anonymous_id), strict=True)
-        ):
-            if text is not None and (normalised := normalise(kind, text)):
-                found.append(Identity(rank, self.key(kind, normalised), normalised if rank == 0 else None))
+        if identifiers.email is not None and (text := normalise("email", identifiers.email)):
+            found.append(Identity(0, self.key("email", text), text))
+        if identifiers.user_id is not None and (text := normalise("user_id", identifiers.user_id)):
+            found.append(Identity(1, self.key("user_id", text), None))
+        if identifiers.anonymous_id is not None and (text := normalise("anonymous_id", identifiers.anonymous_id)):
+            found.append(Identity(2, self.key("anonymous_id", text), None))
         if not found:
             raise Permanent(
                 "no_identifier", field="person", fix="one of email, user_id, anonymous_id must not be blank"
@@ -184,5 +184,7 @@ def _all(person: Person, key: str, to: str, *, taken_back: bool) -> Iterator[Pub
 
 def _owned(identities: list[Identity]) -> Owned:
     owner = identities[0]
+    if len(identities) == 1:
+        return Owned(owner, ())
     weaker = dict.fromkeys(identity.key for identity in identities[1:] if identity.key != owner.key)
     return Owned(owner, tuple(weaker))

@@ -230,10 +230,13 @@ def _is_stale(buckets: Mapping[int, bytes | int], today: int) -> bool:
 
 
 def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
-    """The buckets as of `today`, how many events moved from hours to days, and how many were cut off."""
+    """The buckets as of `today`, how many events moved from hours to days, and how many were cut off.
+
+    Codes come in order and no day has both hours and a bucket of its own, so the result is in order, too.
+    """
     by_hour, with_ids = (today - 1) * 48, (today - IDS_DAYS) * 48
     result: Buckets = {}
-    moved = 0
+    moved = lost = 0
     for code, held in buckets.items():
         if code >= by_hour or code & 1:
             result[code] = held
@@ -242,16 +245,12 @@ def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
         day = code // 48 * 48 + 1
         earlier = result.get(day)
         result[day] = held if earlier is None else _merged(earlier, held)
-    numbers: list[int] = []
-    for code, held in result.items():
-        if code >= with_ids:
-            continue
-        result[code] = _number(held)
-        numbers.append(code)
-    lost = 0
-    for code in sorted(numbers)[:-COUNT_DAYS]:
+    numbers = [code for code in result if code < with_ids]
+    for code in numbers:
+        result[code] = _number(result[code])
+    for code in numbers[:-COUNT_DAYS]:
         lost += _number(result.pop(code))
-    return dict(sorted(result.items())), moved, lost
+    return result, moved, lost
 
 
 def _merged(one: bytes | int, other: bytes | int) -> bytes:

@@ -117,7 +117,8 @@ class ScorerProcessor:
     def _engaged(
         self, turn: Turn, record: Record, envelope: Envelope, event: Contract, at: int, *, direct: bool
     ) -> str:
-        evidence = tie_of(envelope).hex()
+        tie = tie_of(envelope)
+        evidence = tie.hex()
         if isinstance(event, PersonUnlinked):
             for key in self._keyring.unlinked(event):
                 turn.send(say.linked(key, None, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
@@ -135,7 +136,7 @@ class ScorerProcessor:
             return ERASED
         if one is None:
             one = person.Person(born=turn.now)
-        change = fold(one.profile, turn.rules, event, at, tie_of(envelope))
+        change = fold(one.profile, turn.rules, event, at, tie)
         if owner.email is not None and one.profile.email is None:
             one.profile.email = owner.email
             change = change._replace(fit=True, touched=True)

@@ -19,7 +19,6 @@ from services.scorer import identity, person
 from services.scorer.account import Account
 from services.scorer.configuration import erased_at
 from services.scorer.definition import Rules
-from services.scorer.dossier import contact_of
 from services.scorer.engagement import Change
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS, read_lines
@@ -190,7 +189,8 @@ class Turn:
         membership = one.membership
         if account is None and membership.account is None:
             return
-        role = contact_of(judgement.traits).job_title
+        title = judgement.traits.get("job_title")
+        role = title if isinstance(title, str) else None
         grade = judgement.grade
         told = f"{account}|{'cold' if grade[-1] == '4' else grade}|{role}"
         if told == membership.told:
