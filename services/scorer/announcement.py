@@ -106,7 +106,9 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
     if lead.check_at is not None:
         data["next_change_at"] = format_time(lead.check_at)
     data["cause"] = cause
-    headers = to_headers(id=_id(LeadScored.TYPE, key, cause, ""), source=SOURCE, type=LeadScored.TYPE, time=now)
+    # a repeat of the causing event, taken in later, may be judged anew: that is another truth, so another id
+    name = _id(LeadScored.TYPE, key, cause, str(now))
+    headers = to_headers(id=name, source=SOURCE, type=LeadScored.TYPE, time=now)
     return Send("leads.scored", key.encode(), _JSON.encode(data), headers)
 
 
