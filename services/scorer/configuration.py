@@ -6,6 +6,8 @@ last good one stays in force. With none at all nothing can be judged, so the lan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import ValidationError
 
 from baton_schemas.configuration import ErasureRequested
@@ -62,9 +64,9 @@ def compiled(snapshot: Globals) -> Rules:
     return compile_rules(definition, _model(snapshot, definition.name))
 
 
-def erased_at(snapshot: Globals, key: bytes) -> int | None:
+def erased_at(erasures: Mapping[bytes, bytes], key: bytes) -> int | None:
     """When the person asked to be forgotten (ms), or None."""
-    packed = snapshot.table(ERASURES_TOPIC).get(key)
+    packed = erasures.get(key)
     if packed is None:
         return None
     return ErasureRequested.model_validate_json(packed).at

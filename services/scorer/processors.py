@@ -23,7 +23,7 @@ from services.scorer import account as accounts
 from services.scorer import announcement as say
 from services.scorer import identity, person, profile
 from services.scorer.account import Account
-from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce, erased_at
+from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import (
     ENGAGEMENT,
     Envelope,
@@ -130,7 +130,7 @@ class ScorerProcessor:
                 raise Permanent("misdirected", field="key", fix="publish to engagement.events")
             turn.send(say.rekeyed(record, envelope, owner.key, at, turn.now))
             return "rekeyed"
-        erased = erased_at(turn.context.globals, key_bytes)
+        erased = turn.erased_at(key_bytes)
         one = turn.find(owner.key)
         if erased is not None and at <= erased:
             return ERASED
@@ -166,7 +166,7 @@ class ScorerProcessor:
                 turn.publish(key, one, publications)
                 turn.decide(key, one)
             return "ring"
-        erased = erased_at(turn.context.globals, key.encode())
+        erased = turn.erased_at(key.encode())
         if erased is not None and event.linked_at <= erased and event.packed is not None:
             turn.disown(event.source, erased)
             return ERASED

@@ -17,7 +17,7 @@ from services.scorer import account as accounts
 from services.scorer import announcement as say
 from services.scorer import identity, person
 from services.scorer.account import Account
-from services.scorer.configuration import erased_at
+from services.scorer.configuration import ERASURES_TOPIC, erased_at
 from services.scorer.definition import Rules
 from services.scorer.engagement import Change
 from services.scorer.identity import Keyring, Publication
@@ -48,6 +48,7 @@ class Turn:
         self.now = 0
         self.event_at = 0
         self.cause = ""
+        self._erasures = context.globals.table(ERASURES_TOPIC)
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
 
     def count(self, metric: str, *labels: str) -> None:
@@ -66,12 +67,16 @@ class Turn:
             self.effects.observations.append(Observation(metric, float(number), labels))
         return self.effects
 
+    def erased_at(self, packed_key: bytes) -> int | None:
+        """When the person asked to be forgotten (ms), or None."""
+        return erased_at(self._erasures, packed_key) if self._erasures else None
+
     def find(self, key: str) -> Person | None:
         """The person under `key`, unless nothing is known of it; one who was erased since is forgotten here."""
         packed_key = key.encode()
         found = self.people.get(packed_key)
-        if found is not None and self.context.globals.tables:
-            at = erased_at(self.context.globals, packed_key)
+        if found is not None and self._erasures:
+            at = self.erased_at(packed_key)
             if at is not None and found.born <= at:
                 self.forget(key, found, at)
                 return None
