@@ -47,7 +47,7 @@ class InForce:
         try:
             self._rules = compiled(snapshot)
             self.refusal = None
-        except (UserError, BrokenSetError) as error:
+        except (UserError, BrokenSetError, ValidationError) as error:
             self.refusal = str(error)
 
 

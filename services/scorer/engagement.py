@@ -59,7 +59,8 @@ class Change(NamedTuple):
 
     `result` is the event's label in the metrics; `gain` the most points (tenths) it can have added, at whatever hour
     one reads; `lower` that it may have taken points away (negative points, or old events that were cut off); `fit`
-    that a trait changed; `stop` that the person may have become no lead; `touched` that the profile changed at all.
+    that a trait changed; `stop` that the person may have become no lead; `touched` that the profile changed at all;
+    `adjusted` says full when a criterion's day was, cut when old days were given up.
     """
 
     result: str
@@ -68,6 +69,7 @@ class Change(NamedTuple):
     fit: bool = False
     stop: bool = False
     touched: bool = True
+    adjusted: str = ""
 
 
 def open_envelope(record: Record) -> Envelope:
@@ -143,7 +145,7 @@ def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int
     if met and is_too_late(profile.ledger, hour):
         raise Permanent("too_late", field="time", fix="publish within 30 days of the event")
     values: dict[str, Answer] | None = None
-    gain, lower, result = 0, False, "no_criterion"
+    gain, lower, result, adjusted = 0, False, "no_criterion", ""
     for rule in met:
         if rule.test is not None:
             if values is None:
@@ -151,13 +153,17 @@ def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int
             if not rule.test(values):
                 continue
         if result == "no_criterion":
+            cut = profile.ledger.cut
             gain, lower = _advance(profile, rules, hour)
+            adjusted = "cut" if profile.ledger.cut > cut else ""
             result = add(profile.ledger, ALL, hour, tie)
         added = add(profile.ledger, rule.id, hour, tie)
         if added == "counted":
             result = added
             lower = lower or rule.points < 0
             gain += max(rule.points, 0)
+        elif added == "full":
+            adjusted = adjusted or added
         elif added == "filled":
             result = "counted"
             lower = lower or rule.points < 0
@@ -168,7 +174,7 @@ def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int
         _fold_campaign(profile, event, at, tie)
     if stop := action in rules.stop_actions:
         profile.stopped = later(profile.stopped, Latest(at, tie, action))
-    return Change(result, gain, lower, fit, stop, stop or fit or result != "no_criterion")
+    return Change(result, gain, lower, fit, stop, stop or fit or result != "no_criterion", adjusted)
 
 
 def _advance(profile: Profile, rules: Rules, hour: int) -> tuple[int, bool]:

@@ -36,7 +36,7 @@ from services.scorer.engagement import (
 from services.scorer.identity import Keyring
 from services.scorer.person import Held, Link
 from services.scorer.profile import Facts
-from services.scorer.turn import ERASED, EVENTS, TIMER, Turn
+from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
 
 _EVENTS = {model.TYPE: model for model in ENGAGEMENT}
 _REFUSALS = ("contact", "sales_contact", "direct_marketing")
@@ -69,7 +69,7 @@ class ScorerProcessor:
 
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
         """Record by record: a record that can't be used is a dead letter, the next one goes on."""
-        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        turn = self._turn(state, context)
         models, handle = self._topics[batch.topic]
         for record in batch.records:
             turn.now = turn.event_at = context.time(record)
@@ -91,7 +91,7 @@ class ScorerProcessor:
 
     def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
         """Time alone may have changed a grade: judges as of the due time, and sets the next."""
-        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        turn = self._turn(state, context)
         turn.now = turn.event_at = due
         turn.cause = say.timer_cause(name, due)
         person_key = key.removeprefix(person.PREFIX).decode()
@@ -100,9 +100,18 @@ class ScorerProcessor:
             turn.decide(person_key, one)
         return turn.finish()
 
+    def _turn(self, state: State, context: Context) -> Turn:
+        before = self.in_force.refusal
+        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        if self.in_force.refusal is not None and self.in_force.refusal != before:
+            turn.count(REFUSED, self.name)
+        return turn
+
     def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
         """An event as it was published: folded in here if its owner's key is this record's, else sent on."""
-        at, _ = clamp(envelope, turn.now)
+        at, clamped = clamp(envelope, turn.now)
+        if clamped:
+            turn.count(ADJUSTED, "clamped")
         return self._engaged(turn, record, envelope, event, at, direct=True)
 
     def _linked(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:

@@ -29,6 +29,8 @@ from services.scorer.qualification import Judgement, is_customer, judge, next_ch
 
 TIMER = "grade"
 EVENTS = "baton_events_total"
+ADJUSTED = "baton_events_adjusted_total"
+REFUSED = "baton_config_refused_total"
 QUALIFIED = "baton_leads_qualified_total"
 WITHDRAWN = "baton_leads_withdrawn_total"
 LATENCY = "baton_event_to_qualified_seconds"
@@ -94,6 +96,8 @@ class Turn:
 
     def after_event(self, key: str, one: Person, change: Change) -> None:
         """Tells or decides what an event of the person calls for."""
+        if change.adjusted:
+            self.count(ADJUSTED, change.adjusted)
         if one.root is not None:
             if change.touched:
                 self.publish(key, one, identity.publish_own(one, key))

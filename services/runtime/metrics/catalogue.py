@@ -34,6 +34,14 @@ _ALL = (
         "Engagement events by what became of them.",
         (Label("type"), Label("result", limit=24)),
     ),
+    Metric(
+        "baton_events_adjusted_total",
+        "counter",
+        "scorer",
+        "Events that count otherwise than they came. clamped: a time ahead of the log was set back to it; full: beyond "
+        "20 of one criterion, person and day; cut: old days or identities were given up to stay in bounds.",
+        (Label("how", values=("clamped", "full", "cut")),),
+    ),
     Metric("baton_leads_qualified_total", "counter", "scorer", "Leads that qualified.", (TIER,)),
     Metric("baton_leads_withdrawn_total", "counter", "scorer", "Qualified leads that were withdrawn.", (REASON,)),
     Metric(

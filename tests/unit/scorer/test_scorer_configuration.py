@@ -37,6 +37,7 @@ def test_an_unsigned_altered_or_broken_definition_leaves_the_last_in_force(broke
     world.run()
     assert world.scored(KEY)[-1].versions == RULES.versions
     assert world.processor.in_force.refusal
+    assert world.engine.observed["baton_config_refused_total", ("scorer",)] == 1
 
 
 def test_two_definitions_at_once_are_refused() -> None:

@@ -198,3 +198,14 @@ def test_what_is_sent_is_by_contract() -> None:
                 assert contract(record).to_json() == record.value, "byte for byte what the contract would write"
                 ids.add((topic, dict(record.headers)["ce_id"]))
     assert len(ids) >= 6
+
+
+def test_what_counts_otherwise_than_it_came_is_told() -> None:
+    world = World()
+    for _ in range(30):
+        world.act(ADA, "joined")
+    world.act(ADA, "joined", at=NOW + DAY)
+    world.run()
+    assert world.judgement(KEY).readings[0].times == 20
+    assert world.engine.observed["baton_events_adjusted_total", ("full",)] == 11
+    assert world.engine.observed["baton_events_adjusted_total", ("clamped",)] == 1
