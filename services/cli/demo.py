@@ -60,7 +60,7 @@ def demo(
     people: Annotated[int, typer.Option("--people", min=50, max=20_000, help="How many people are simulated.")] = 2000,
     seconds: Annotated[
         int, typer.Option("--seconds", min=15, max=600, help="How long the simulated working day takes.")
-    ] = 60,
+    ] = 50,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another world.")] = 7,
 ) -> None:
     """Run the whole loop with simulated people and reps: score, qualify, route, warn, reassign, win, learn.
@@ -68,7 +68,7 @@ def demo(
     It starts a real Kafka and the three services, shows one lead's life and the counters, checks the conservation laws
     (exit code 1 if one is broken), stops everything, and leaves its data for `baton explain` and others.
 
-    Example: baton demo --people 2000 --seconds 60
+    Example: baton demo --people 500 --seconds 30
     """
     given = load()
     if given.kafka:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(170)]
 BANK = EXAMPLES / "bank" / "import" / "people.yaml"
 FILE = DATA / "bank-cut.csv"
 PATIENCE_S = 60
+_RUNNING: dict[str, Supervisor] = {}
 
 
 @pytest.fixture
@@ -46,7 +49,8 @@ def settings(
     assert baton("topics", "check").exit_code == 0
     assert baton("apply", str(EXAMPLES / "bank")).exit_code == 0
     found = load()
-    with Supervisor(environment(found), tmp_path / "logs"):
+    with Supervisor(environment(found), tmp_path / "logs") as supervisor:
+        _RUNNING[found.topic_prefix] = supervisor
         yield found
 
 
@@ -108,7 +112,10 @@ def test_a_file_goes_in_and_comes_out_as_leads_outcomes_and_labels(settings: Set
     assert [verdict for verdict in asyncio.run(verify(settings)) if not verdict.holds] == []
 
 
-def test_dead_letters_are_listed_shown_and_replayed_byte_for_byte(settings: Settings) -> None:
+def test_a_killed_service_comes_back_and_dead_letters_are_listed_shown_and_replayed(settings: Settings) -> None:
+    supervisor = _RUNNING[settings.topic_prefix]
+    killed = supervisor.pids()["scorer"]
+    os.kill(killed, signal.SIGKILL)
     bad = Send("engagement.events", b"k", b"{oops", (("ce_id", b"1"), ("ce_specversion", b"1.0")))
 
     async def spoil() -> None:
@@ -123,7 +130,9 @@ def test_dead_letters_are_listed_shown_and_replayed_byte_for_byte(settings: Sett
 
     deadline = time.monotonic() + PATIENCE_S
     while not (found := listed()):
+        supervisor.watch()
         assert time.monotonic() < deadline
+    assert supervisor.pids()["scorer"] != killed
     letter = found[0]
     shown = json.loads(baton("dead-letters", "show", letter["letter"], "--json").stdout)
     assert shown["original"]["data"] == "{oops"
