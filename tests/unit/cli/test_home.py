@@ -60,9 +60,8 @@ def watched(supervisor: Supervisor) -> None:
 
 def test_a_child_that_a_person_has_to_fix_ends_the_supervisor_with_its_last_words(tmp_path: Path) -> None:
     environment = {**os.environ, "BATON_PARTITIONS": "many"}
-    with Supervisor(environment, tmp_path / "logs") as supervisor:
-        with pytest.raises(UserError, match="BATON_PARTITIONS"):
-            watched(supervisor)
+    with Supervisor(environment, tmp_path / "logs") as supervisor, pytest.raises(UserError, match="BATON_PARTITIONS"):
+        watched(supervisor)
     assert supervisor.pids() == {}
 
 
