@@ -15,9 +15,15 @@ def until(
     *,
     seconds: float = PATIENCE_S,
     tell: Callable[[], str] = str,
+    nudge: Callable[[], None] = lambda: None,
 ) -> None:
-    """Returns when `condition()` is true; fails with `what` and `tell()` when it does not become true in time."""
+    """Returns when `condition()` is true; fails with `what` and `tell()` when it does not become true in time.
+
+    `nudge` is called before each look.
+    """
     deadline = time.monotonic() + seconds
+    nudge()
     while not condition():
         assert time.monotonic() < deadline, f"not {what} within {seconds:.0f} s\n{tell()}"
         time.sleep(_POLL_S)
+        nudge()
