@@ -12,12 +12,19 @@ from pathlib import Path
 
 from bench.bare import bare
 from bench.lab import Lab, Sizes, lab
+from bench.latency import latency
 from bench.machine import machine
 from bench.report import Section, as_json, markdown, placed
+from bench.restore import restore
 from bench.scorer import scorer
 from services.runtime.errors import UserError
 
-MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {"bare": bare, "scorer": scorer}
+MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {
+    "bare": bare,
+    "scorer": scorer,
+    "restore": restore,
+    "latency": latency,
+}
 README = Path(__file__).parents[1] / "README.md"
 
 

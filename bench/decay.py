@@ -36,7 +36,7 @@ class Person(msgspec.Struct, array_like=True):
     at: int = 0
     count: int = 0
     above: bool = False
-    padding: bytes = b"p" * 380
+    padding: bytes = b"p" * 386
 
 
 decode = msgspec.json.Decoder(Event).decode
