@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -21,6 +22,8 @@ from services.runtime.kafka.core import Core
 from services.runtime.kafka.faust_engine import FaustMember
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
+
+_LEFT_OVER_S = 1.0
 
 Beside = Callable[[Core], AbstractAsyncContextManager[object]]
 
@@ -61,7 +64,7 @@ def run(
     """
     error: BaseException | None
     try:
-        error = asyncio.run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
+        error = _run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
     except Exception as problem:  # noqa: BLE001  the one place where a worker's end becomes an exit code
         error = problem
     if isinstance(error, KafkaError):
@@ -70,6 +73,23 @@ def run(
     if error is not None:
         sys.stderr.write(f"baton {service}: exit {code.value} ({code.name}): {type(error).__name__}: {error}\n")
     return code
+
+
+def _run(work: Coroutine[Any, Any, BaseException | None]) -> BaseException | None:
+    """Runs `work` and leaves, whatever is still on the loop: Faust's tasks may survive their cancellation for ever."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.set_exception_handler(lambda *_: None)  # the last line of a worker is its own
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_LEFT_OVER_S))
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 async def _work(

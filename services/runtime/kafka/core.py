@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -113,7 +113,7 @@ class Core:
         self._globals = GlobalsReader(self._parameters, names, self.name, on_change=self._poke)
         self._snapshot = lambda: self._globals.snapshot
         for part in (self._producer, self._reader, self._globals):
-            self._resources.push_async_callback(part.stop)
+            self._resources.push_async_callback(_closed, part.stop)
         try:
             await self._producer.start()
             await self._reader.start()
@@ -145,7 +145,7 @@ class Core:
     async def stop(self) -> None:
         """Lanes finish the group they are at, offsets are committed, groups left, connections closed."""
         for member in self._members:
-            await member.stop()
+            await _closed(member.stop)
         await self._resources.aclose()
 
     def drop(self) -> None:
@@ -288,6 +288,21 @@ class Core:
         for lanes in self._lanes:
             for lane in lanes:
                 lane.poke()
+
+
+async def _closed(stop: Callable[[], Awaitable[object]]) -> None:
+    """Awaits the end of a part, whatever it says: the worker ends, and its exit code is that of what ended it.
+
+    Without a broker, aiokafka lets the cancellation of a task of its own escape; only ours may pass.
+    """
+    try:
+        await stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+    except Exception as error:  # noqa: BLE001
+        log.warning("did not close in good order", error=f"{type(error).__name__}: {error}")
 
 
 def arrange(processors: Sequence[Processor]) -> list[list[Processor]]:
