@@ -17,6 +17,7 @@ from services.cli.story import Line, moment
 
 COLOURS = {"good": "bold green", "bad": "bold red", "warn": "yellow", "plain": "", "dim": "dim"}
 _EVERY_S = 5.0
+_PER_ROW = 5
 _BENEATH = 9
 _WHY = 7
 """Rows that the reasons for qualifying keep, on a screen that has them."""
@@ -98,11 +99,12 @@ class LiveScreen:
 
     def life(self, line: Line) -> None:
         self._lines.append(line)
+        self._lines.sort(key=lambda each: each.at)  # topics are read side by side, life goes in order
 
     def tick(self, now: int, counters: Counters) -> None:
         if self._live is not None:
             rows = max(6, self._console.height - _BENEATH)
-            body = Text("\n").join(_fitting(self._lines, rows)) if self._lines else Text("not heard of yet", "dim")
+            body = Group(*_fitting(self._lines, rows)) if self._lines else Text("not heard of yet", "dim")
             life = Panel(body, title=f"one lead's life: {self._who}", title_align="left", height=rows + 2)
             self._live.update(Group(life, _numbers(now, counters, self._rate.of(counters.events))))
 
@@ -119,9 +121,9 @@ def screen(console: Console) -> Screen:
 
 def _numbers(now: int, counters: Counters, rate: float) -> Panel:
     shown = [*counters.shown(), ("events/s", round(rate))]
-    half = (len(shown) + 1) // 2
     table = Table.grid(expand=True, padding=(0, 1))
-    for names in (shown[:half], shown[half:]):
+    for start in range(0, len(shown), _PER_ROW):
+        names = shown[start : start + _PER_ROW]
         table.add_row(*[Text(f"{count:,}", "bold") + Text(f" {name}", "dim") for name, count in names])
     return Panel(table, title=moment(now), title_align="left")
 

@@ -75,13 +75,13 @@ def _protagonist(desk: _Desk) -> list[Answer]:
     """The first rep forgets her; whoever gets her then calls soon, and wins."""
     if desk.routed.version == 1:
         return []
-    touched = desk.routed.at + 25 * MINUTE_MS
+    touched = desk.routed.at + 20 * MINUTE_MS
     return [
         desk.says(touched, "touched", channel="phone"),
-        desk.says(touched + 25 * MINUTE_MS, "accepted"),
-        desk.heard(touched + 25 * MINUTE_MS),
-        desk.says(touched + 90 * MINUTE_MS, "opportunity"),
-        desk.says(touched + 150 * MINUTE_MS, "won"),
+        desk.says(touched + 10 * MINUTE_MS, "accepted"),
+        desk.heard(touched + 10 * MINUTE_MS),
+        desk.says(touched + 35 * MINUTE_MS, "opportunity"),
+        desk.says(touched + 120 * MINUTE_MS, "won"),
     ]
 
 
