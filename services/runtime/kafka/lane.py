@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -217,9 +218,11 @@ class Lane:
         if not self._is_read_up(self._hold) and _now() < self._hold.deadline:
             return False
         self._read_to = self._hold.instant
-        group, effects, fired = self._new_group(), Effects(), 0
+        group, effects, fired, late_ms = self._new_group(), Effects(), 0, 0
         failure: Exception | None = None
         while fired < _TIMERS_PER_GROUP and (timer := self.timers.first_due(self._hold.instant)) is not None:
+            if not fired:  # the first is the latest: they come in order of their due times
+                late_ms = self._around.clock.now() - timer.due
             decision = await self._decide_timer(timer)
             if decision.failure is not None:
                 failure = self._failed(decision, f"timer {timer.name} in partition {self.partition}")
@@ -230,6 +233,8 @@ class Lane:
             self._hold = None
         faults.point("in_timer", str(self.partition))
         if fired:
+            effects.observations.append(Observation("baton_timers_fired_total", fired))
+            effects.observations.append(Observation("baton_timer_late_seconds", late_ms / 1000))
             await self._commit(group, effects)
             self.tally.timers += fired
         if failure is not None:
@@ -254,7 +259,11 @@ class Lane:
         levels = Levels(self._levels.share())
         levels.take(effects.observations)
         group.levels = levels.share()
+        started = _now()
         await self._step.commit(group, self.state, self.timers.due_of)
+        effects.observations.append(Observation("baton_commit_seconds", _now() - started))
+        for topic, sent in Counter(record.topic for record in group.outbox).items():
+            effects.observations.append(Observation("baton_outputs_total", sent, (topic,)))
         self._levels = levels
         self.tally.positions = group.positions
         self.tally.groups += 1
@@ -295,7 +304,7 @@ class Lane:
                     raise _Closed from None
                 if _now() + pause > deadline:
                     raise
-                self._around.observe([Observation("baton_retries_total", 1.0, ("decide",))])
+                self._around.observe([Observation("baton_retries_total")])
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
 

@@ -20,7 +20,7 @@ def test_the_levels_are_those_of_the_catalogue() -> None:
 
 def test_a_restarted_worker_shows_what_its_journal_kept() -> None:
     before = Levels()
-    before.take([OPENED, OPENED, CLOSED, WAITS, Observation("baton_rebalances_total")])
+    before.take([OPENED, OPENED, CLOSED, WAITS, Observation("baton_retries_total")])
     metrics = Metrics(CollectorRegistry(), rooms=("router",), strict=True)
     metrics.observe(Levels(before.share()).shown())
     assert metrics.value("baton_clocks", "open") == 1

@@ -51,7 +51,7 @@ def test_closed_sets_show_zero_from_the_start_and_only_for_own_rooms() -> None:
     registry = CollectorRegistry()
     Metrics(registry, rooms=("feedback",), strict=True)
     assert sample(registry, "baton_labels_total", good="true") == 0
-    assert sample(registry, "baton_journal_groups_total") == 0
+    assert sample(registry, "baton_timers_fired_total") == 0
     assert sample(registry, "baton_leads_waiting") is None
 
 
@@ -70,8 +70,8 @@ def test_no_created_series() -> None:
 
 def test_two_processes_worth_of_metrics_do_not_share_anything() -> None:
     one, other = metrics(), metrics()
-    one.add("baton_rebalances_total")
-    assert other.value("baton_rebalances_total") == 0
+    one.add("baton_retries_total")
+    assert other.value("baton_retries_total") == 0
 
 
 def test_a_target_is_an_edge_from_its_adoption_on() -> None:
@@ -129,9 +129,9 @@ def test_misuse_raises_in_tests_and_is_counted_in_production(observation: Observ
     with pytest.raises(MetricMisuse):
         metrics().observe([observation])
     numbers = metrics(strict=False)
-    numbers.observe([observation, Observation("baton_rebalances_total")])
+    numbers.observe([observation, Observation("baton_retries_total")])
     assert numbers.value(REFUSED) == 1
-    assert numbers.value("baton_rebalances_total") == 1, "what follows is still counted"
+    assert numbers.value("baton_retries_total") == 1, "what follows is still counted"
 
 
 def test_user_data_never_shows_up_as_a_label() -> None:
