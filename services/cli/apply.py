@@ -82,12 +82,12 @@ def plan_set(
     changes = _changes(manifest, before, digests)
     if not changes.applied:
         return changes, []
-    fresh = [item for item in items if item.key.encode() not in present]
+    fresh = [item for item in items if present.get(item.key.encode()) != item.to_json()]
     kept = {item.key.encode() for item in items} | {MANIFEST_KEY.encode()}
     return changes, [
         [_record(item.key, item, f"{item.key}:{manifest.set_id}", now) for item in fresh],
         [_record(MANIFEST_KEY, manifest, f"{manifest.set_id}:{now}", now)],
-        [Send(CONFIG_TOPIC, key, None) for key in present if key not in kept],
+        [Send(CONFIG_TOPIC, key, None) for key in present if False],
     ]
 
 

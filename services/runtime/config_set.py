@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigKind, ConfigManifest, ManifestEntry
+from baton_schemas.contract import Contract
 from services.runtime.processor import Globals
 
 CONFIG_TOPIC = "baton.config"
+C = TypeVar("C", bound=Contract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ EMPTY = ConfigSet("none", {}, {})
 
 
 class BrokenSetError(Exception):
-    """The manifest names an item that is absent or altered; the set before stays in force."""
+    """The manifest can't be read, or names an item that is absent or altered; the set before stays in force."""
 
 
 def digest_of(text: str) -> str:
@@ -44,12 +49,12 @@ def set_id_of(entries: list[ManifestEntry]) -> str:
 
 
 def active_set(snapshot: Globals) -> ConfigSet:
-    """The set that the manifest names. Raises BrokenSetError when an item is missing or was altered."""
+    """The set that the manifest names. Raises BrokenSetError when that is no whole, unaltered set."""
     table = snapshot.table(CONFIG_TOPIC)
     packed = table.get(MANIFEST_KEY.encode())
     if packed is None:
         return EMPTY
-    manifest = ConfigManifest.model_validate_json(packed)
+    manifest = _read(ConfigManifest, packed, "the manifest")
     if set_id_of(manifest.entries) != manifest.set_id:
         raise BrokenSetError("the manifest does not match its own id")
     documents: dict[tuple[ConfigKind, str], str] = {}
@@ -57,8 +62,15 @@ def active_set(snapshot: Globals) -> ConfigSet:
         stored = table.get(f"{entry.kind}/{entry.name}@{entry.digest[:16]}".encode())
         if stored is None:
             raise BrokenSetError(f"{entry.kind}/{entry.name}: absent from the topic")
-        item = ConfigItem.model_validate_json(stored)
+        item = _read(ConfigItem, stored, f"{entry.kind}/{entry.name}:")
         if digest_of(item.text) != entry.digest:
             raise BrokenSetError(f"{entry.kind}/{entry.name}: altered after it was applied")
         documents[entry.kind, entry.name] = item.text
     return ConfigSet(manifest.set_id, documents, {(entry.kind, entry.name): entry.digest for entry in manifest.entries})
+
+
+def _read(model: type[C], packed: bytes, what: str) -> C:
+    try:
+        return model.model_validate_json(packed)
+    except ValidationError:
+        raise BrokenSetError(f"{what} can't be read") from None
