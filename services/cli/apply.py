@@ -87,7 +87,7 @@ def plan_set(
     return changes, [
         [_record(item.key, item, f"{item.key}:{manifest.set_id}", now) for item in fresh],
         [_record(MANIFEST_KEY, manifest, f"{manifest.set_id}:{now}", now)],
-        [Send(CONFIG_TOPIC, key, None) for key in present if False],
+        [Send(CONFIG_TOPIC, key, None) for key in present if key not in kept],
     ]
 
 
