@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import get_args
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from pydantic import ValidationError
 
+from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.documents.sla import SlaPolicies
+from baton_schemas.documents.territories import Territories
 from services.runtime import log_events
 from services.runtime.broker_offsets import BrokerOffsets
-from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
+from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, ConfigSet, active_set
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.runtime.health import application
 from services.runtime.kafka.connection import connection
 from services.runtime.kafka.core import Core
 from services.runtime.metrics import MetricMisuse, Metrics
+from services.runtime.metrics.catalogue import STEP
 from services.runtime.metrics.declaration import Room
 from services.runtime.operations import Operations, end_process
 from services.runtime.processor import Globals
@@ -54,7 +58,7 @@ class Operating:
         self._service = service
         self._settings = settings
         self._end = end
-        self._judged_by: Mapping[str, int] = {}
+        self._taken_up = 0
 
     @asynccontextmanager
     async def beside(self, core: Core) -> AsyncIterator[None]:
@@ -101,25 +105,42 @@ class Operating:
         metrics.set("baton_state_keys", progress.keys)
         for topic, offset in core.globals.offsets.items():
             metrics.set("baton_globals_offset", offset, topic)
-        self._take_up(core.globals)
+        self.take_up(core.globals)
 
-    def _take_up(self, snapshot: Globals) -> None:
-        """Makes the SLA targets in force edges of the first-touch histogram."""
-        if self._service != "router" or snapshot.offsets == self._judged_by:
+    def take_up(self, snapshot: Globals) -> None:
+        """Makes the SLA targets in force edges of the first-touch histogram, and shows every clock that can run at
+        zero: to Prometheus the first breach is then an increase, and no alert misses it."""
+        offset = snapshot.offsets.get(CONFIG_TOPIC, 0)
+        if self._service != "router" or offset == self._taken_up:
             return
-        self._judged_by = dict(snapshot.offsets)
+        self._taken_up = offset
         try:
-            self.metrics.adopt_edges("baton_first_touch_seconds", sla_targets(snapshot))
-        except (BrokenSetError, UserError, MetricMisuse) as error:  # the router says what is wrong with it
+            found = active_set(snapshot)
+            self.metrics.adopt_edges("baton_first_touch_seconds", sla_targets(found))
+            for tier, territory in clocks(found):
+                for step in STEP.values:
+                    self.metrics.start_at_zero("baton_sla_steps_total", step, tier, territory)
+        except (BrokenSetError, UserError, ValidationError, MetricMisuse) as error:  # the router says what is wrong
             log.warning(log_events.SLA_EDGES_REFUSED, topic=CONFIG_TOPIC, error=str(error))
 
 
-def sla_targets(snapshot: Globals) -> set[float]:
+def sla_targets(found: ConfigSet) -> set[float]:
     """The first-touch targets in force, in business seconds."""
-    documents = active_set(snapshot).of("sla")
     return {
         60.0 * target.first_touch_minutes
-        for name, text in documents.items()
+        for name, text in found.of("sla").items()
         for policy in parse(SlaPolicies, text, f"sla/{name}").policies
         for target in policy.tiers.values()
     }
+
+
+def clocks(found: ConfigSet) -> Iterator[tuple[str, str]]:
+    """Tier and territory of every clock that can run: a lead has its tier from the definition that it met."""
+    tiers = {
+        tier.name: None
+        for name, text in found.of("definition").items()
+        for tier in parse(LeadDefinition, text, f"definition/{name}").tiers
+    }
+    for name, text in found.of("territories").items():
+        for territory in parse(Territories, text, f"territories/{name}").territories:
+            yield from ((tier, territory.name) for tier in tiers)

@@ -9,6 +9,9 @@ catalogue. Never a person, lead, handoff, account or rep: see `declaration.admis
 
 from __future__ import annotations
 
+from typing import get_args
+
+from baton_schemas.feedback import OutcomeKind
 from services.runtime.metrics.declaration import Label, Metric, MetricMisuse
 
 TOPIC = Label("topic")
@@ -93,7 +96,13 @@ _ALL = (
         (Label("state", values=("open", "warned", "breached")),),
     ),
     # feedback
-    Metric("baton_outcomes_total", "counter", "feedback", "Outcomes that sales reported.", (Label("kind", limit=24),)),
+    Metric(
+        "baton_outcomes_total",
+        "counter",
+        "feedback",
+        "Outcomes that sales reported.",
+        (Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased")),),
+    ),
     Metric("baton_leads_recycled_total", "counter", "feedback", "Leads given back to marketing.", (REASON,)),
     Metric(
         "baton_labels_total",
