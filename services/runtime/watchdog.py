@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 End = Callable[[ExitCode, str], None]
 """Ends the process with a code and a last line; does not return, outside of tests."""
 
+_QUESTIONS = 4
+
 
 class Offsets(Protocol):
     """Where readings come from: see `broker_offsets.BrokerOffsets`."""
@@ -64,6 +66,7 @@ class Watchdog:
         self._monotonic = monotonic
         self._end = end
         self._patience_s = patience_s
+        self._standing: dict[TopicPartition, tuple[Reading, bool | None]] = {}
 
     @property
     def interval_s(self) -> float:
@@ -82,6 +85,8 @@ class Watchdog:
     async def round(self) -> Verdict:
         """Reads, judges, and acts on the verdict."""
         readings = await self._read()
+        if readings is not None:
+            readings = await self._without_markers(readings)
         verdict = self._rule.judge(self._monotonic(), readings)
         if verdict.state == "stuck" and not await self._is_real(verdict):
             verdict = Verdict("moving", 0.0)
@@ -107,14 +112,39 @@ class Watchdog:
         self._metrics.add("baton_watchdog_readings_total", 1.0, "ok")
         return readings
 
+    async def _without_markers(self, readings: Mapping[TopicPartition, Reading]) -> dict[TopicPartition, Reading]:
+        """`readings`, without lag where no record lies ahead: what the gauges show is then what the rule judges.
+
+        An answer costs a connection. So it is asked for once, where a partition stands as it stood a round ago, and
+        for few partitions in a round.
+        """
+        found: dict[TopicPartition, Reading] = {}
+        standing: dict[TopicPartition, tuple[Reading, bool | None]] = {}
+        questions = _QUESTIONS
+        for tp, reading in readings.items():
+            before, holds = self._standing.get(tp, (None, None))
+            if before != reading:
+                holds = None
+            elif holds is None and reading.lag and questions:
+                questions -= 1
+                holds = await self._holds_record(tp, reading)
+            standing[tp] = (reading, holds)
+            found[tp] = Reading(reading.end, reading.end) if holds is False else reading
+        self._standing = standing
+        return found
+
     async def _is_real(self, verdict: Verdict) -> bool:
         if verdict.partition is None or verdict.reading is None:
             return False
-        if await self._offsets.holds_record(verdict.partition, verdict.reading.committed):
+        if await self._holds_record(verdict.partition, verdict.reading):
             return True
-        topic, partition = verdict.partition
-        log.info(log_events.WATCHDOG_NOT_LAG, topic=topic, partition=partition, offset=verdict.reading.committed)
         self._rule.excuse(verdict.partition, self._monotonic())
+        return False
+
+    async def _holds_record(self, tp: TopicPartition, reading: Reading) -> bool:
+        if await self._offsets.holds_record(tp, reading.committed):
+            return True
+        log.info(log_events.WATCHDOG_NOT_LAG, topic=tp.topic, partition=tp.partition, offset=reading.committed)
         return False
 
     def _tell(self, readings: Mapping[TopicPartition, Reading] | None, verdict: Verdict) -> None:

@@ -27,6 +27,7 @@ class Script:
         self.readings: Mapping[TopicPartition, Reading] | None = {}
         self.records = records
         self.asked: list[Collection[TopicPartition] | None] = []
+        self.looked_at: list[TopicPartition] = []
 
     async def read(
         self,
@@ -39,6 +40,7 @@ class Script:
         return self.readings
 
     async def holds_record(self, partition: TopicPartition, offset: int) -> bool:  # noqa: ARG002
+        self.looked_at.append(partition)
         return self.records
 
     async def close(self) -> None:
@@ -106,8 +108,31 @@ async def test_a_broker_that_comes_back_makes_it_ready_again() -> None:
 async def test_what_is_no_record_is_no_lag() -> None:
     rig = Rig(records=False)
     rig.script.readings = {EVENTS: Reading(41, 42)}
+    await rig.rounds(2)
+    assert rig.metrics.value("baton_lag_records", "engagement.events") == 0
+    assert rig.metrics.value("baton_stalled_seconds") == 0
     await rig.rounds(40)
     assert rig.ends == []
+    assert rig.script.looked_at == [EVENTS], "one question while nothing changes"
+    rig.script.readings = {EVENTS: Reading(41, 44)}
+    rig.script.records = True
+    await rig.rounds(2)
+    assert rig.metrics.value("baton_lag_records", "engagement.events") == 3
+
+
+@pytest.mark.asyncio
+async def test_few_are_looked_at_in_a_round_and_none_that_moves() -> None:
+    rig = Rig(records=False)
+    many = [TopicPartition(EVENTS.topic, number) for number in range(6)]
+    rig.vitals.assigned = frozenset(many)
+    rig.script.readings = {tp: Reading(1, 2) for tp in many}
+    await rig.rounds(1)
+    assert rig.script.looked_at == []
+    await rig.rounds(1)
+    assert rig.script.looked_at == many[:4]
+    await rig.rounds(1)
+    assert rig.script.looked_at == many
+    assert rig.metrics.value("baton_lag_records", "engagement.events") == 0
 
 
 @pytest.mark.asyncio
