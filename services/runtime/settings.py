@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     heartbeat_ms: Milliseconds = 3_000
     max_batch: Annotated[int, Field(ge=1, le=100_000)] = Field(1000, description="records one batch may hold")
     max_batch_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
-    lane_queue: Annotated[int, Field(ge=1)] = Field(4, description="fetched chunks that wait in one lane")
+    lane_queue: Annotated[int, Field(ge=1)] = Field(2, description="fetched chunks of up to 1 MB that wait in one lane")
     max_hold_ms: Milliseconds = Field(60_000, description="longest a due timer waits for its partition to be read up")
     journal_compaction_lag_ms: Annotated[int, Field(ge=0)] = 3_600_000
     journal_batch_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 900_000

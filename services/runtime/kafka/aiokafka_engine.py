@@ -16,7 +16,9 @@ from services.runtime.kafka.lanes import Lanes
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
 
-FETCH_BYTES = 256 << 10
+FETCH_BYTES = 1 << 20
+"""A partition's share of a fetch. On a backlog a person's events of one chunk are one state in the journal: a quarter
+of this meant nearly twice the journal and a fifth more work for each event."""
 FETCH_WAIT_MS = 100
 NEVER_MS = 86_400_000
 """The watchdog judges progress; the client must not leave the group because a lane restores for long."""
