@@ -7,20 +7,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from aiokafka import AIOKafkaProducer
 
 from services.runtime.embedded.broker import Broker
@@ -29,10 +22,9 @@ from services.runtime.kafka import admin
 from services.runtime.metrics import CATALOGUE
 from services.runtime.settings import load
 from tests.contract import toy
+from tests.scenarios.watching import ROOT, WAIT_S, get, metrics_in, prometheus, query, until
 
-ROOT = Path(__file__).parents[2]
 PARTITIONS = 2
-WAIT_S = 60.0
 pytestmark = pytest.mark.kafka
 
 
@@ -80,26 +72,6 @@ def publish(environment: dict[str, str], values: list[bytes]) -> None:
     asyncio.run(send())
 
 
-def get(url: str) -> tuple[int, Any]:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  our own address
-            status, body = answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            status, body = error.code, error.read()
-    except OSError:
-        return 0, None
-    return status, json.loads(body) if body.startswith(b"{") else body.decode()
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
-    return found
-
-
 def announced(environment: dict[str, str], process: subprocess.Popen[bytes], log: Path) -> str:
     """The worker's address, as `baton up` learns it."""
     file = Path(environment["BATON_DATA_DIR"]) / "run" / f"toy-{process.pid}.json"
@@ -112,47 +84,6 @@ def announced(environment: dict[str, str], process: subprocess.Popen[bytes], log
     return found
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@contextmanager
-def prometheus(target: str, folder: Path) -> Iterator[str]:
-    """A real Prometheus with the shipped configuration and rules; only where the workers are is the test's."""
-    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    config["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    (job,) = config["scrape_configs"]
-    del job["dns_sd_configs"], job["relabel_configs"]
-    job["static_configs"] = [{"targets": [target], "labels": {"service": "toy"}}]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = free_port()
-    with (folder / "prometheus.log").open("wb") as out:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=out,
-            stderr=out,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def query(base: str, expression: str) -> list[Any]:
-    _, body = get(f"{base}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-    found: list[Any] = body["data"]["result"] if isinstance(body, dict) and body["status"] == "success" else []
-    return found
-
-
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="no `prometheus` here: apt-get install prometheus")
 def test_a_real_prometheus_reads_a_real_worker(environment: dict[str, str], tmp_path: Path) -> None:
     publish(environment, [b"one", b"two", b"!letter", b"!timer soon 1"])
@@ -161,7 +92,7 @@ def test_a_real_prometheus_reads_a_real_worker(environment: dict[str, str], tmp_
         url = announced(environment, process, log)
         until(lambda: get(f"{url}/readyz")[0] == 200, "ready")
         assert get(f"{url}/livez")[0] == 200
-        with prometheus(url.removeprefix("http://"), tmp_path) as base:
+        with prometheus({"toy": url.removeprefix("http://")}, tmp_path) as base:
             alpha = f'{{topic="{toy.ALPHA}"}}'
             until(lambda: query(base, f"baton_records_total{alpha} == 4"), "four records counted")
             (letters,) = query(base, "baton_dead_letters_total")
@@ -171,20 +102,18 @@ def test_a_real_prometheus_reads_a_real_worker(environment: dict[str, str], tmp_
             assert query(base, "baton_partitions")[0]["value"][1] == str(len(toy.Toy.inputs) * PARTITIONS)
             until(lambda: query(base, "baton_ready == 1"), "ready in Prometheus")
             until(lambda: query(base, "baton:first_touch_objective:ratio"), "our recording rules are evaluated")
-            names = {found["metric"]["__name__"] for found in query(base, '{__name__=~"baton_.+"}')}
-            assert {_family(name) for name in names} <= set(CATALOGUE)
-            assert len(names) > 20
+            until(lambda: query(base, "baton_timers_fired_total == 1"), "the timer fired")
+            assert query(base, "baton_timer_late_seconds_count == 1")
+            assert query(base, "baton_timer_late_seconds_sum >= 0")
+            assert query(base, "baton_commit_seconds_count > 0")
+            sent = {one["metric"]["topic"]: float(one["value"][1]) for one in query(base, "baton_outputs_total")}
+            assert sent[toy.ALPHA + ".dead"] == 1
+            assert metrics_in(base) <= set(CATALOGUE)
+            assert len(metrics_in(base)) > 20
             assert query(base, 'process_resident_memory_bytes{service="toy"}')
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_S) == ExitCode.OK, log.read_text()
     assert list((tmp_path / "run").iterdir()) == [], "the announcement is gone"
-
-
-def _family(name: str) -> str:
-    for suffix in ("_bucket", "_count", "_sum"):
-        if name.removesuffix(suffix) in CATALOGUE:
-            return name.removesuffix(suffix)
-    return name
 
 
 def test_a_worker_that_hangs_is_ended_with_its_own_code(environment: dict[str, str], tmp_path: Path) -> None:

@@ -72,3 +72,14 @@ def test_a_set_that_is_not_whole_changes_nothing() -> None:
     table = {MANIFEST_KEY.encode(): applied()[MANIFEST_KEY.encode()]}
     operating.take_up(Globals({CONFIG_TOPIC: table}, {CONFIG_TOPIC: 7}))
     assert shown(operating) == {}
+
+
+def test_a_target_is_an_edge_of_the_first_touch_histogram() -> None:
+    operating = router()
+    edited = applied(sla=("first_touch_minutes: 15,", "first_touch_minutes: 17,"))
+    operating.take_up(Globals({CONFIG_TOPIC: edited}, {CONFIG_TOPIC: 7}))
+    operating.metrics.add("baton_first_touch_seconds", 1000.0, "hot", "dach")
+    labels = {"tier": "hot", "territory": "dach"}
+    name = "baton_first_touch_seconds_bucket"
+    assert operating.registry.get_sample_value(name, {**labels, "le": "1020.0"}) == 1
+    assert operating.registry.get_sample_value(name, {**labels, "le": "900.0"}) == 0
