@@ -172,8 +172,8 @@ _ALL = (
         "baton_journal_conflicts_total",
         "counter",
         "runtime",
-        "Foreign records found in an own journal: a predecessor's late write (healed) or a successor's (fenced).",
-        (Label("kind", values=("healed", "fenced")),),
+        "Foreign records found in an own journal: a predecessor's late writes (healed). A successor's end the worker.",
+        (Label("kind", values=("healed",)),),
     ),
     Metric("baton_state_keys", "gauge", "runtime", "Keys held in memory."),
     Metric(
