@@ -10,13 +10,10 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import example, given, settings
 
-from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigManifest, ManifestEntry
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import to_headers
 from baton_schemas.leads import LeadQualified, LeadScored
-from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.effects import Effects, Send
-from services.runtime.processor import Context, Globals
 from services.runtime.record import Batch, LogRecord
 from services.scorer import person
 from services.scorer.ledger import ALL, Ledger, add, advance, is_too_late, read_line
@@ -24,7 +21,7 @@ from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack
 from services.scorer.qualification import judge
 from services.scorer.turn import profiles_of
-from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RULES, SIGNED, contract
+from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RULES, configured, contract
 
 START = NOW - 29 * DAY
 ACTIONS = ("page_viewed", "email_clicked", "demo_requested", "careers_viewed", "joined", "unknown_action")
@@ -48,14 +45,6 @@ TRAITS = st.fixed_dictionaries(
     }
 )
 EVENTS = st.lists(ACT | TRAITS, min_size=1, max_size=40)
-
-
-def configured() -> Context:
-    item = ConfigItem(kind="definition", name="small", digest=digest_of(SIGNED), text=SIGNED)
-    entries = [ManifestEntry(kind="definition", name="small", digest=item.digest)]
-    manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
-    table = {item.key.encode(): item.to_json(), MANIFEST_KEY.encode(): manifest.to_json()}
-    return Context(0, 1, Globals({"baton.config": table}, {"baton.config": 2}))
 
 
 CONTEXT = configured()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
+from baton_schemas.identity import IdentityLinked
 from tests.unit.scorer.world import HOUR, NOW, World, key_of
 
 VISITORS = [{"anonymous_id": f"a{n}"} for n in range(2)]
@@ -100,3 +102,29 @@ def test_contradicting_aliases_leave_one_root(order: list[int], seed: int) -> No
     roots = {key: world.judgement(key) for key in world.people() if (one := world.person(key)) and one.root is None}
     assert list(roots) == [key_of(USERS[1])]
     assert roots[key_of(USERS[1])].readings[0].times == 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_evidence_that_was_not_sent_again_still_wins_over_older(seed: int) -> None:
+    """m0 said so at 1 and 3 (held: not sent again); at last m1's word of 2 comes in: it is still m0."""
+    world = World(seed=seed)
+    for mail, hour in ((MAILS[0], 1), (MAILS[0], 3), (MAILS[1], 2)):
+        world.act(both(VISITORS[0], mail), "joined", at=NOW - 10 * HOUR + hour * HOUR)
+        world.run()
+    visitor = world.person(key_of(VISITORS[0]))
+    assert visitor is not None
+    assert visitor.root == key_of(MAILS[0])
+    told = [record for record in world.records("engagement.linked") if isinstance(record, IdentityLinked)]
+    assert len(told) == 3, "the first word, the older one of somebody else, and the answer to it"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_passed_on_late_does_not_undo_what_came_directly(seed: int) -> None:
+    """The visitor was m0's through u0, then m0's own: u0's taking back arrives after the visitor's own profile."""
+    world = World(seed=seed)
+    world.act(VISITORS[0], "joined")
+    for hour, who in enumerate((both(VISITORS[0], USERS[0]), both(USERS[0], MAILS[0]), both(VISITORS[0], MAILS[0]))):
+        world.act(who, "page_viewed", at=NOW - 10 * HOUR + hour * HOUR)
+        world.run()
+    lines = {line.rule.id: line.times for line in world.judgement(key_of(MAILS[0])).readings}
+    assert lines == {"steady": 1, "view": 3}

@@ -131,6 +131,9 @@ def test_the_newest_acts_are_kept_and_the_rest_counted() -> None:
     assert len(dossier.engaged) == 20
     times = [act.at for act in dossier.engaged]
     assert times == sorted(times, reverse=True)
+    one = world.person(KEY)
+    assert one is not None
+    assert len(one.profile.acts) == 20
     counted = sum(line.count for line in dossier.ledger if line.criterion in ("view", "demo"))
     assert dossier.engaged_cut == counted - 20
 

@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given, settings
 
 from baton_schemas.crm import AccountFacts, AccountStanding, Consent, PersonFacts
+from baton_schemas.engagement import EngagementRecorded
+from baton_schemas.envelope import to_headers
 from baton_schemas.keys import handoff_id
+from services.runtime.record import Batch, LogRecord
 from services.scorer.explanation import explain
 from services.scorer.ledger import add, advance
+from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import Profile
 from services.scorer.qualification import Judgement, judge, next_change
-from tests.unit.scorer.world import DAY, HOUR, NOW, RULES, World, account_of, email, key_of
+from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RULES, World, account_of, configured, email, key_of
 
 ADA = email("ada")
 KEY = key_of(ADA)
@@ -267,3 +271,35 @@ def test_a_timer_without_a_change_sets_the_next() -> None:
     (following,) = world.engine.timers("scorer")
     assert following.due > timer.due
     assert len(world.scored(KEY)) == told
+
+
+def test_a_coarser_bucket_that_lifts_a_grade_is_told() -> None:
+    """18 clicks at midnight count from the day's end once the day is two days past: 22.9 points become 28.3."""
+    world = World()
+    midnight = NOW - NOW % DAY + DAY
+    world.clock.advance(midnight - NOW)
+    for _ in range(18):
+        world.act(ADA, "email_clicked")
+    world.run()
+    world.engine.advance(2 * DAY + 22 * HOUR)
+    assert world.scored(KEY)[-1].grade == "D3"
+    world.clock.advance(HOUR)
+    world.act(ADA, "page_viewed")
+    world.run()
+    last = world.scored(KEY)[-1]
+    assert (last.grade, last.engagement) == ("D2", world.judgement(KEY).engagement / 10)
+
+
+def test_an_event_after_the_due_time_does_what_the_timer_would_have_done() -> None:
+    state = dict[bytes, bytes]()
+    processor = ScorerProcessor(KEYS)
+    told = []
+    for index, at in enumerate((NOW, NOW + 60 * DAY)):
+        action = ("demo_requested", "page_viewed")[index]
+        headers = to_headers(id=str(index), source="/s", type="baton.engagement.recorded.v1", time=at)
+        value = EngagementRecorded.model_validate({"person": ADA, "action": action}).to_json()
+        record = LogRecord("engagement.events", 0, index, at, KEY.encode(), value, headers)
+        effects = processor.process(Batch("engagement.events", 0, [record]), state, configured())
+        state.update({key: packed for key, packed in effects.states.items() if packed is not None})
+        told += [(send.topic, b'"grade":"D4"' in (send.value or b"")) for send in effects.sends]
+    assert told == [("leads.scored", False), ("leads.scored", True)]

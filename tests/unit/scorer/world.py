@@ -16,6 +16,7 @@ from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
 from services.runtime.clock import ManualClock
 from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import MemoryEngine
+from services.runtime.processor import Context, Globals
 from services.runtime.record import LogRecord
 from services.scorer import person
 from services.scorer.definition import Rules, compile_rules, read, sign
@@ -203,6 +204,15 @@ class World:
     def people(self) -> Iterable[str]:
         """All person keys that have state, sorted."""
         return sorted(key[2:].decode() for key in self.engine.state("scorer") if key.startswith(person.PREFIX))
+
+
+def configured() -> Context:
+    """A context of one partition with the signed definition in force."""
+    item = ConfigItem(kind="definition", name="small", digest=digest_of(SIGNED), text=SIGNED)
+    entries = [ManifestEntry(kind="definition", name="small", digest=item.digest)]
+    manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
+    table = {item.key.encode(): item.to_json(), MANIFEST_KEY.encode(): manifest.to_json()}
+    return Context(0, 1, Globals({"baton.config": table}, {"baton.config": 2}))
 
 
 def contract(record: LogRecord) -> Contract:
