@@ -34,6 +34,7 @@ class Worker:
         self.process = _FORKS.Process(target=worker_program.main, args=(dict(environment), str(said)))
         self.process.start()
         self.pid = self.process.pid or 0
+        self.over = False  # its end was meant, or is mended
 
     @property
     def said(self) -> str:
@@ -64,6 +65,7 @@ class Worker:
 
     def kill(self) -> None:
         """SIGKILL; works on a frozen process as well."""
+        self.over = True
         self.process.kill()
         self.process.join()
 
@@ -74,6 +76,7 @@ class Worker:
 
     def wait_exit(self) -> int:
         """Its exit code, as soon as it has one."""
+        self.over = True
         until(lambda: self.ended is not None, "ended")
         return int(self.ended or 0)
 
@@ -108,14 +111,12 @@ class Cluster:
 
     def drain(self, group: str = "toy", *, seconds: float = 60.0) -> None:
         """Waits until the group has committed everything. Workers that end for a restart are started again."""
-        living = [worker for worker in self.workers if worker.ended is None]
 
         def quiet() -> bool:
-            for worker in [each for each in living if each.ended is not None]:
-                code = worker.ended
-                assert code in RESTARTABLE, f"ended with {code}:\n{worker.said[-3000:]}"
-                living.remove(worker)
-                living.append(self.start(service=group))
+            for worker in [each for each in self.workers if each.ended is not None and not each.over]:
+                assert worker.ended in RESTARTABLE, f"ended with {worker.ended}:\n{worker.said[-3000:]}"
+                worker.over = True
+                self.start(service=group)
                 self.revived += 1
             return self.log.lag(group) == 0
 

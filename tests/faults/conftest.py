@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,16 +26,17 @@ class ClusterFactory(Protocol):
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest, unique: Callable[[str], str], tmp_path: Path) -> Iterator[ClusterFactory]:
+    numbers = itertools.count()
     with ExitStack() as stack:
 
         def make(
             *, broker: Broker | None = None, partitions: int = 4, engine: str = "faust", **settings: object
         ) -> Cluster:
             shared: Broker = broker or request.getfixturevalue("kafka")
-            log = OuterLog(shared.bootstrap, unique(""), partitions)
+            log = OuterLog(shared.bootstrap, unique(f"{next(numbers)}."), partitions)
             log.create()
             stack.callback(log.close)
-            workers = Cluster(log, tmp_path, engine, **settings)
+            workers = Cluster(log, Path(tempfile.mkdtemp(dir=tmp_path)), engine, **settings)
             stack.callback(workers.close)
             return workers
 

@@ -5,8 +5,7 @@ What the fault suite knows of a run it knows from here, so an engine can't talk 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,10 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
-    KafkaException,
     Producer,
     TopicPartition,
 )
 from confluent_kafka.admin import (
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -35,6 +32,7 @@ from services.runtime.record import LogRecord
 from services.runtime.settings import load
 from tests.contract import toy
 from tests.faults.journal_view import fold
+from tests.faults.patient_admin import PatientAdmin
 from tests.faults.waiting import PATIENCE_S, until
 
 INPUTS = toy.Toy.inputs
@@ -44,17 +42,6 @@ TOLD = (toy.INTERNAL, toy.DECIDED, toy.HEARD, toy.RANG, *DEAD)
 JOURNAL_CONFIGS = {"segment.bytes": str(MIB), "segment.ms": "100", "min.compaction.lag.ms": "3600000"}
 """A segment is closed by the first write a tenth of a second after it began; nothing is compacted until a test says."""
 EAGER_CLEANER = {"min.compaction.lag.ms": "0", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"}
-
-_ASK_AGAIN = {
-    "COORDINATOR_LOAD_IN_PROGRESS",
-    "COORDINATOR_NOT_AVAILABLE",
-    "NOT_COORDINATOR",
-    "_TIMED_OUT",
-    "_TRANSPORT",
-    "_ALL_BROKERS_DOWN",
-    "REQUEST_TIMED_OUT",
-}
-_BACKOFF_S = 0.1
 
 Offsets = dict[tuple[str, int], int]
 """By catalogue topic and partition."""
@@ -77,8 +64,8 @@ class OuterLog:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.partitions = partitions
-        servers = {"bootstrap.servers": bootstrap, "log_level": 0}
-        self._admin = AdminClient(servers)
+        servers = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+        self._admin = PatientAdmin(servers)
         self._producer = Producer({**servers, "acks": "all", "linger.ms": 2, "message.max.bytes": 4 * MIB})
         self._reader = Consumer(
             {
@@ -103,14 +90,13 @@ class OuterLog:
             )
             for plan in admin.plan(settings, toy.TOPICS, [toy.Toy()])
         ]
-        for made in self._admin.create_topics(topics).values():
-            made.result(PATIENCE_S)
+        self._admin.ask("create_topics", topics)
         self._names = [topic.topic for topic in topics]
         self.configure("first")
 
     def close(self) -> None:
         self._reader.close()
-        self._admin.delete_topics(self._names)
+        self._admin.ask("delete_topics", self._names)
 
     def put(self, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
         """Puts a record on its way; `flush` waits until the log has it."""
@@ -177,19 +163,19 @@ class OuterLog:
     def committed(self, group: str = "toy") -> Offsets:
         """The group's committed offsets."""
         asked = ConsumerGroupTopicPartitions(self.prefix + group)
-        partitions = _answer(lambda: self._admin.list_consumer_group_offsets([asked])).topic_partitions
-        return {(tp.topic.removeprefix(self.prefix), tp.partition): tp.offset for tp in partitions if tp.offset >= 0}
+        known = self._admin.ask_one("list_consumer_group_offsets", [asked]).topic_partitions
+        return {(tp.topic.removeprefix(self.prefix), tp.partition): tp.offset for tp in known if tp.offset >= 0}
 
     def set_committed(self, offsets: Offsets, group: str = "toy") -> None:
         """Sets committed offsets of a group without members."""
         wanted = [TopicPartition(self.prefix + topic, number, offset) for (topic, number), offset in offsets.items()]
         asked = ConsumerGroupTopicPartitions(self.prefix + group, wanted)
-        _answer(lambda: self._admin.alter_consumer_group_offsets([asked]))
+        self._admin.ask("alter_consumer_group_offsets", [asked])
 
     def ends(self, topics: Iterable[str] = INPUTS) -> Offsets:
         """The next offset of every partition."""
         wanted = [TopicPartition(self.prefix + topic, number) for topic in topics for number in range(self.partitions)]
-        found = _answers(lambda: self._admin.list_offsets({tp: OffsetSpec.latest() for tp in wanted}))
+        found = self._admin.ask("list_offsets", {tp: OffsetSpec.latest() for tp in wanted})
         return {(tp.topic.removeprefix(self.prefix), tp.partition): each.offset for tp, each in found.items()}
 
     def lag(self, group: str = "toy") -> int:
@@ -210,7 +196,7 @@ class OuterLog:
 
     def members(self, group: str = "toy") -> dict[str, frozenset[tuple[str, int]]]:
         """The partitions of each member of a group that is stable; empty while it is not."""
-        described = _answer(lambda: self._admin.describe_consumer_groups([self.prefix + group]))
+        described = self._admin.ask_one("describe_consumer_groups", [self.prefix + group])
         if described.state.name != "STABLE":
             return {}
         return {
@@ -244,24 +230,7 @@ class OuterLog:
             ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in configs.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, self.prefix + JOURNAL, incremental_configs=entries)
-        _answer(lambda: self._admin.incremental_alter_configs([resource]))
-
-
-def _answers(ask: Callable[[], Mapping[Any, Any]]) -> dict[Any, Any]:
-    """The answers to an admin's call; a coordinator that is still loading, or away, is asked again."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return {asked: answer.result(PATIENCE_S) for asked, answer in ask().items()}
-        except KafkaException as error:
-            if error.args[0].name() not in _ASK_AGAIN or time.monotonic() > deadline:
-                raise
-            time.sleep(_BACKOFF_S)
-
-
-def _answer(ask: Callable[[], Mapping[Any, Any]]) -> Any:
-    (answer,) = _answers(ask).values()
-    return answer
+        self._admin.ask("incremental_alter_configs", [resource])
 
 
 def _plain(topic: str, message: Any) -> LogRecord:

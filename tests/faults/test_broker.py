@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.runtime.embedded.broker import Broker
+from services.runtime.exit_codes import ExitCode
 from tests.conftest import BrokerFactory
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import ClusterFactory
@@ -30,15 +31,31 @@ def interrupted(workers: Cluster, broker: Broker, end: Callable[[], object], aga
     workers.check()
 
 
+def at_work(workers: Cluster) -> None:
+    for _ in range(2):
+        workers.start()
+    until(lambda: len(workers.log.members()) == 2, "joined", tell=workers.tell)
+
+
 @pytest.mark.timeout(300)
 def test_the_broker_stops_dies_and_freezes_in_the_middle_of_work(
     own_broker: BrokerFactory, cluster: ClusterFactory
 ) -> None:
     broker = own_broker()
-    workers = cluster(broker=broker)
-    for _ in range(2):
-        workers.start()
-    until(lambda: len(workers.log.members()) == 2, "joined", tell=workers.tell)
-    interrupted(workers, broker, broker.stop, broker.start)
-    interrupted(workers, broker, broker.kill, broker.start)
-    interrupted(workers, broker, broker.freeze, broker.thaw)
+    patient = cluster(broker=broker, session_timeout_ms=60_000)
+    at_work(patient)
+    interrupted(patient, broker, broker.stop, broker.start)
+    interrupted(patient, broker, broker.kill, broker.start)
+    assert patient.revived == 0, "half a session is time enough to wait for a broker that comes back"
+    patient.close()
+
+    hasty = cluster(broker=broker)
+    at_work(hasty)
+
+    def freeze() -> None:
+        broker.freeze()
+        gone = {ExitCode.UNAVAILABLE}
+        until(lambda: {worker.ended for worker in hasty.workers} == gone, "given up", tell=hasty.tell)
+
+    interrupted(hasty, broker, freeze, broker.thaw)
+    assert hasty.revived >= 2
