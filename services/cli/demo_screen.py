@@ -19,9 +19,9 @@ COLOURS = {"good": "bold green", "bad": "bold red", "warn": "yellow", "plain": "
 _EVERY_S = 5.0
 _PER_ROW = 5
 _BENEATH = 9
-_WHY = 7
-"""Rows that the reasons for qualifying keep, on a screen that has them."""
 """Rows that are not the life's: frames, counters, clock."""
+_TURNING_POINTS = {"qualified": 7, "assigned": 4, "taken from": 4, "model": 3}
+"""Lines that say why, and how many rows of reasons they keep."""
 
 
 class Screen(Protocol):
@@ -104,7 +104,7 @@ class LiveScreen:
     def tick(self, now: int, counters: Counters) -> None:
         if self._live is not None:
             rows = max(6, self._console.height - _BENEATH)
-            body = Group(*_fitting(self._lines, rows)) if self._lines else Text("not heard of yet", "dim")
+            body = Group(*fitting(self._lines, rows)) if self._lines else Text("not heard of yet", "dim")
             life = Panel(body, title=f"one lead's life: {self._who}", title_align="left", height=rows + 2)
             self._live.update(Group(life, _numbers(now, counters, self._rate.of(counters.events))))
 
@@ -128,19 +128,36 @@ def _numbers(now: int, counters: Counters, rate: float) -> Panel:
     return Panel(table, title=moment(now), title_align="left")
 
 
-def _fitting(lines: list[Line], rows: int) -> list[Text]:
-    """The newest lines and why the lead is good; then details as long as there is room, the newest's first."""
-    why = next((line for line in lines if line.text.startswith("qualified")), None)
-    kept = min(_WHY, rows // 3) if why is not None else 0
-    newest = lines[-(rows - kept) :]
-    if why is not None and why not in newest:
-        newest = [why, *newest[1:]]
-    room = rows - len(newest) - kept
-    shown: list[list[Text]] = []
-    for line in reversed(newest):
-        details = line.details[:room] if line is not why else (*line.details[: kept - 1], *line.details[-1:])
-        room -= len(details) if line is not why else 0
-        block = [Text(f"{moment(line.at)}  {line.text}", COLOURS[line.mood], no_wrap=True, overflow="ellipsis")]
-        block += [Text(f"                  {text}", "dim", no_wrap=True, overflow="ellipsis") for text in details]
-        shown.append(block)
-    return [text for block in reversed(shown) for text in block]
+def fitting(lines: list[Line], rows: int) -> list[Text]:
+    """At most `rows` rows of a life: turning points keep their reasons, small steps go first, then the oldest.
+
+    What room is left shows more details, the newest line's first.
+    """
+    shown = {number: min(len(line.details), _reasons(line)) for number, line in enumerate(lines)}
+    expendable = sorted(shown, key=lambda number: (bool(_reasons(lines[number])), number))
+    while sum(shown.values()) + len(shown) > rows and len(shown) > 1:
+        number = expendable.pop(0)
+        if number == len(lines) - 1:
+            continue  # the newest line always shows
+        del shown[number]
+    room = rows - len(shown) - sum(shown.values())
+    for number in sorted(shown, reverse=True):
+        more = min(room, len(lines[number].details) - shown[number])
+        shown[number] += more
+        room -= more
+    return [text for number in sorted(shown) for text in _block(lines[number], shown[number])][:rows]
+
+
+def _reasons(line: Line) -> int:
+    """How many details a line keeps as long as it shows: only turning points have a claim to any."""
+    return next((most for start, most in _TURNING_POINTS.items() if line.text.startswith(start)), 0)
+
+
+def _block(line: Line, details: int) -> list[Text]:
+    """The line and so many of its details; of those that are cut, the last is kept: it names who signed."""
+    chosen = line.details[:details]
+    if 1 < details < len(line.details):
+        chosen = (*line.details[: details - 1], line.details[-1])
+    texts = [Text(f"{moment(line.at)}  {line.text}", COLOURS[line.mood], no_wrap=True, overflow="ellipsis")]
+    texts += [Text(f"                  {text}", "dim", no_wrap=True, overflow="ellipsis") for text in chosen]
+    return texts
