@@ -242,13 +242,12 @@ class _Check:
         for group, count in self.expected.groups.items():
             key = toy.state_key(toy.INTERNAL, group)
             wanted[partition_of(group, self.observed.partitions), key] = (count, [])
-        found = {}
+        found: dict[tuple[int, bytes], tuple[int, list[int]] | None] = {}
         for number, view in self.journal.items():
             for key, packed in view.states.items():
-                tally = toy.unpack(packed)
-                found[number, key] = (tally.n, tally.last)
+                found[number, key] = _counted(packed)
         for where in wanted.keys() | found.keys():
-            if wanted.get(where) != found.get(where):
+            if found.get(where, ()) != wanted.get(where):
                 self.out.add("state_differs", f"{where}: {found.get(where)}, should be {wanted.get(where)}")
 
     def _missing(self, topic: str, names: Any) -> None:
@@ -259,6 +258,14 @@ class _Check:
     def _label(self, end: int) -> str:
         labels = [each.value for each in self.observed.topics[toy.CONFIG] if each.offset < end and each.key == b"label"]
         return (labels[-1] or b"").decode() if labels else ""
+
+
+def _counted(packed: bytes) -> tuple[int, list[int]] | None:
+    try:
+        tally = toy.unpack(packed)
+    except (ValueError, TypeError):
+        return None  # no state that the toy ever packed
+    return tally.n, tally.last
 
 
 def _content(record: LogRecord | Promise) -> object:
