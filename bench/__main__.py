@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     _say(", ".join(f"{name} {what}" for name, what in found.items()))
     sections = []
     try:
+        if options.readme:
+            placed(README.read_text(), "")  # better now than after an hour
         for name in options.only or MEASUREMENTS:
             _say(f"--- {name}")
             with lab(sizes, _say) as here:
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.json.write_text(json.dumps(as_json(found, sections), indent=1) + "\n")
         if options.readme:
             README.write_text(placed(README.read_text(), table))
-    except (UserError, ValueError) as error:
+    except (UserError, ValueError, OSError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
     print(f"\n{table}")
