@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = machine()
     _say(", ".join(f"{name} {what}" for name, what in found.items()))
     sections = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # children and broker end with us
     try:
         if options.readme:
             placed(README.read_text(), "")  # better now than after an hour
