@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -110,9 +109,12 @@ async def _work(
             await core.start(_member(settings))
             await core.stopped.wait()
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(settings.session_timeout_ms / 1000):
-                    await core.stop()
+            # a task of its own: without a broker, what is awaited in there may swallow a cancellation and wait on
+            stopping = asyncio.create_task(core.stop())
+            await asyncio.wait([stopping], timeout=settings.session_timeout_ms / 1000)
+            problem = stopping.exception() if stopping.done() and not stopping.cancelled() else None
+            if problem is not None and core.error is None:
+                raise problem
     return core.error
 
 
