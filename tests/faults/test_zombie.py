@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.runtime.exit_codes import ExitCode
-from tests.contract.toy import DECIDED
+from tests.contract.toy import ALPHA, DECIDED, RANG
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import ClusterFactory
 from tests.faults.journal_view import fold
@@ -79,6 +79,22 @@ def test_that_slept_idle(cluster: ClusterFactory) -> None:
     )
     assert other.ended is None
     restored_anew(workers)
+
+
+def test_that_was_forgotten_by_its_group_fires_no_timer_over_records_that_it_dropped(cluster: ClusterFactory) -> None:
+    workers = cluster(partitions=1)
+    log = workers.log
+    plain(log, 5)
+    forgotten = workers.start(variant="expires")
+    workers.drain()
+    log.publish(ALPHA, b"ann", b"!timer call 900", b"!timer other 900")
+    until(lambda: len(fold(log.journal()[0]).timers) == 2, "timers set", tell=workers.tell)
+    log.publish(ALPHA, b"ann", b"!cancel call")
+    assert forgotten.wait_for("expired: ").split()[-1] == "-1"
+    until(lambda: log.read([RANG])[RANG], "the other timer fired", tell=workers.tell)
+    workers.drain()
+    workers.check()
+    assert "another generation dropped" in forgotten.said
 
 
 def test_that_writes_a_whole_group_while_its_successor_restores(cluster: ClusterFactory) -> None:

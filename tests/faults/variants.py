@@ -26,6 +26,7 @@ from services.runtime.kafka.restore import Fold
 Fetched = tuple[int, Mapping[TopicPartition, Any]]
 _POLL_S = 0.02
 _LONG_POLL_MS = 600_000
+_EXPIRED_S = 2.0
 
 
 def say(line: str) -> None:
@@ -108,6 +109,32 @@ def held_fetch() -> None:
     Intake.fetch = held  # type: ignore[method-assign]
 
 
+def expires() -> None:
+    """The group forgets this member just before a fetch with a `!cancel` is stamped; it joins anew a second later."""
+    fetch = Intake.fetch
+    over: list[bool] = []
+
+    async def expiring(self: Intake) -> Fetched:
+        stamp, fetched = await fetch(self)
+        values = [record.value for records in fetched.values() for record in records]
+        if over or not any(value.startswith(b"!cancel") for value in values):
+            return stamp, fetched
+        over.append(True)
+        coordinator = self._get()._coordinator
+        join = coordinator.ensure_active_group
+
+        async def late(*arguments: Any) -> Any:
+            await asyncio.sleep(_EXPIRED_S)
+            return await join(*arguments)
+
+        coordinator.ensure_active_group = late
+        coordinator.reset_generation()
+        say(f"expired: {stamp} {self.generation()}")
+        return self.generation(), fetched
+
+    Intake.fetch = expiring  # type: ignore[method-assign]
+
+
 def no_fence() -> None:
     """Mutant: nobody looks at what others wrote between two of our records."""
     vars(journal)["judge"] = lambda *_, **__: Gap()
@@ -144,6 +171,6 @@ def no_stamp() -> None:
 
 VARIANTS: dict[str, Callable[[], None]] = {
     each.__name__: each
-    for each in (slow_commit, stuck_commit, no_fence, no_claim, early_stamp, no_stamp, long_poll, held_fetch)
+    for each in (slow_commit, stuck_commit, no_fence, no_claim, early_stamp, no_stamp, long_poll, held_fetch, expires)
 }
 """By name. A mutant comes before what watches it."""

@@ -95,9 +95,17 @@ class Lanes:
             task.cancel()
 
     def deliver(self, generation: int, fetched: Mapping[TopicPartition, Any]) -> None:
-        """Hands chunks to their lanes, unless they are not of the lanes' generation."""
+        """Hands chunks to their lanes, unless they are not of the lanes' generation.
+
+        When the member is in no generation any more, or in a later one, these lanes are over: the consumer has moved
+        past records that they never saw, and a timer that believed its position would fire over a record that cancels
+        it. New lanes come with the next assignment.
+        """
         if generation != self.generation:
             log.warning("records of another generation dropped", generation=generation, ours=self.generation)
+            if not 0 <= generation < self.generation:
+                for lane in self:
+                    lane.close()
             return
         for tp, records in fetched.items():
             found = self._by_tp.get(tp)
