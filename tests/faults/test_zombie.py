@@ -104,6 +104,9 @@ def test_that_writes_a_whole_group_while_its_successor_restores(cluster: Cluster
     workers.check("old", "new")
     plain(log, 10)
     assert old.wait_exit() == ExitCode.FENCED
+    plain(log, 5)
     until(lambda: log.lag("new") == 0, "the new owner at the end", tell=workers.tell)
+    assert fold(log.journal()[0]).late, "the old owner wrote nothing more"
+    assert "conflict: healed" in workers.workers[1].said, "nobody wrote over it"
+    log.compact()
     workers.check("new")
-    assert fold(log.journal()[0]).late
