@@ -7,6 +7,7 @@ A command that finds that broker stopped starts it, does its work, and stops it 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -54,6 +55,56 @@ def remember(data_dir: Path, what: Remembered) -> None:
     fresh = data_dir / (CURRENT + ".new")
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(what)))
     fresh.replace(data_dir / CURRENT)
+
+
+def system_of(given: Settings) -> Remembered:
+    """What `up` runs in a data dir: as the last time, but for what the environment says now.
+
+    Time, above all, must not jump back when the same system is started again. Raises UserError when the secret of the
+    last time is gone: with another one, everybody would be somebody else.
+    """
+    was, own = remembered(given.data_dir), Remembered()
+    if was.kafka != own.kafka:  # the demo's
+        return _said(given, own)
+    ran, secret = (given.data_dir / CURRENT).exists(), given.data_dir / was.secret
+    if (
+        ran
+        and not secret.exists()
+        and not given.person_key_secret.get_secret_value()
+        and not given.person_key_secret_file
+    ):
+        raise UserError(
+            f"{secret}: is gone, and every key on the topics was made with it",
+            fix="put it back; or give up the data: baton kafka reset, and remove " + str(given.data_dir / CURRENT),
+        )
+    return _said(given, was)
+
+
+def _said(given: Settings, what: Remembered) -> Remembered:
+    names = given.model_fields_set & {"partitions", "clock_rate", "clock_anchor"}
+    return msgspec.structs.replace(what, **{name: getattr(given, name) for name in names})
+
+
+@contextmanager
+def alone(room: Path, who: str) -> Iterator[bool]:
+    """One at a time runs in a folder; says whether the last one was killed. Raises UserError that names the other."""
+    room.mkdir(parents=True, exist_ok=True)
+    with (room / "running.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise UserError(
+                f"{room}: {who} runs here already (pid {lock.read().strip()})",
+                fix="stop it, or name another folder: BATON_DATA_DIR",
+            ) from None
+        lock.seek(0)
+        was_killed = bool(lock.read())
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield was_killed
+        lock.truncate(0)
 
 
 def make_secret(path: Path) -> None:

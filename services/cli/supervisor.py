@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.cli.companion import PARENT
 from services.cli.services import SERVICES
 from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
@@ -20,6 +21,8 @@ _STOP_S = 20.0
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _QUIET_S = 60.0
 """After so long without an end, a child counts as well again."""
+_PASSING = frozenset({ExitCode.OK, ExitCode.STUCK, ExitCode.FENCED, ExitCode.UNAVAILABLE, ExitCode.SPLIT})
+"""Ends that are nobody's mistake: the child is started again however often; as is one that a signal killed."""
 
 
 @dataclass(slots=True)
@@ -59,14 +62,16 @@ class Supervisor:
         self.stop()
 
     def watch(self) -> None:
-        """Call it now and then: starts again what ended. Raises UserError when a child ended for a person to fix."""
+        """Call it now and then: starts again what ended. Raises UserError when a child ended for a person to fix, or
+        again and again for its own sake."""
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 child.process = None
-                if code == ExitCode.USER or child.failures >= len(_PAUSES_S):
+                hopeless = code not in _PASSING and code > 0 and child.failures >= len(_PAUSES_S)
+                if code == ExitCode.USER or hopeless:
                     raise UserError(f"{child.name} ended with {code}: {self._last_words(child)}", fix="see its log")
-                pause = _PAUSES_S[child.failures]
+                pause = _PAUSES_S[min(child.failures, len(_PAUSES_S) - 1)]
                 child.failures = child.failures + 1 if now - child.started_at < _QUIET_S else 1
                 child.start_at = now + pause
                 self.say(f"{child.name} ended with {code}; starting it again in {pause:g} s")
@@ -100,7 +105,7 @@ class Supervisor:
             target = None if child.log is None else files.enter_context(child.log.open("ab"))
             child.process = subprocess.Popen(
                 child.command,
-                env=dict(self.environment),
+                env={**self.environment, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=target,
                 stderr=subprocess.STDOUT if target is not None else None,

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from services.cli.companion import end_with_parent
 from services.cli.home import cluster
 from services.cli.services import SERVICES, processor
 from services.runtime import logs
+from services.runtime.clock import SystemClock
 from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
 from services.runtime.operating import Operating
+from services.runtime.settings import check_time
 from services.runtime.worker import run
 
 app = typer.Typer()
@@ -31,7 +34,9 @@ def worker(
     """
     if service not in SERVICES:
         raise UserError(f"{service}: no service", fix=f"one of {', '.join(SERVICES)}")
+    end_with_parent()
     with cluster(start=False) as settings:
+        check_time(settings, SystemClock().wall())
         logs.configure(settings.log_format, settings.log_level, processor=service, pid=os.getpid())
         operating = Operating(service, settings)
         code = run(

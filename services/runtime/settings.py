@@ -16,6 +16,7 @@ from services.runtime.errors import UserError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(gt=0)]
+_YEAR_2000, _YEAR_2200 = 946_684_800_000, 7_258_118_400_000
 
 
 class Settings(BaseSettings):
@@ -112,3 +113,13 @@ def load(**overrides: object) -> Settings:
             text = problem["msg"].removeprefix("Value error, ")
             problems.append(f"BATON_{where}: {text}" if where else text)
         raise UserError("\n".join(problems), fix="correct the environment") from error
+
+
+def check_time(settings: Settings, wall: int) -> None:
+    """Raises UserError when the settings make Baton's clock show, at `wall` (ms), a time that nobody lives in."""
+    if not _YEAR_2000 <= settings.scale.at(wall) < _YEAR_2200:
+        raise UserError(
+            f"BATON_CLOCK_ANCHOR: {settings.clock_anchor} with BATON_CLOCK_RATE {settings.clock_rate:g} makes it a "
+            "time that nobody lives in",
+            fix="name the wall milliseconds at which the fast clock starts",
+        )
