@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from baton_schemas.catalogue import TOPICS
 from services.cli.home import cluster
+from services.cli.printable import printable
 from services.cli.story import moment
 from services.cli.tail import readable
 from services.cli.terminal import JsonOption, out, run, say_json
@@ -19,6 +21,7 @@ from services.runtime.dead_letters import Buried
 from services.runtime.effects import Send
 from services.runtime.errors import UserError
 from services.runtime.kafka.log_client import LogClient
+from services.runtime.origin import ORIGIN_HEADER
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
 
@@ -50,14 +53,16 @@ def list_(topic: TopicOption = None, code: CodeOption = None, json: JsonOption =
     console = out()
     counts = Counter(letter.code for _, letter in found)
     if console.is_terminal:
-        table = Table("letter", "reason", "field", "what to do", "from", box=None, pad_edge=False)
+        table = Table("letter", "reason", "field", "what to do", "from", "by", box=None, pad_edge=False)
         for record, letter in found[:_MOST_SHOWN]:
-            table.add_row(_where(record), letter.code, letter.field, letter.fix, "/".join(map(str, letter.origin)))
+            cells = (_where(record), letter.code, letter.field, letter.fix, _from(letter), letter.processor)
+            table.add_row(*[Text(printable(cell)) for cell in cells])
         console.print(table)
     else:
         for record, letter in found[:_MOST_SHOWN]:
             words = ": ".join(part for part in (letter.code, letter.field, letter.fix) if part)
-            console.print(f"{_where(record)}  {words}  (from {'/'.join(map(str, letter.origin))})", markup=False)
+            where = f"from {_from(letter)}, by {letter.processor}"
+            console.print(f"{_where(record)}  {printable(words)}  ({where})", markup=False)
     if len(found) > _MOST_SHOWN:
         console.print(f"... and {len(found) - _MOST_SHOWN:,} more, all of them with --json")
     summary = ", ".join(f"{count} {code}" for code, count in counts.most_common())
@@ -78,11 +83,11 @@ def show(where: PositionArgument, json: JsonOption = False) -> None:
         return
     console = out()
     for name in ("code", "field", "fix", "processor", "from"):
-        console.print(f"{name:10} {found[name]}", markup=False)
+        console.print(f"{name:10} {printable(str(found[name]))}", markup=False)
     console.print(f"{'taken in':10} {moment(letter.timestamp)}")
-    console.print(f"{'key':10} {found['original']['key']}", markup=False)
+    console.print(f"{'key':10} {printable(str(found['original']['key']))}", markup=False)
     for name, text in found["original"]["headers"].items():
-        console.print(f"{'header':10} {name}: {text}", markup=False)
+        console.print(f"{'header':10} {printable(f'{name}: {text}')}", markup=False)
     console.print(f"{'content':10} {_shortened(letter.value)}", markup=False)
 
 
@@ -95,7 +100,8 @@ def replay(
 ) -> None:
     """Put originals back on their topic, byte for byte, marked with where they first stood.
 
-    Name one letter, or several by --topic and --code. Replaying twice is safe: services know an event by its id.
+    Name one letter, or several by --topic and --code; an original that lies in several letters goes back once.
+    Replaying twice is safe: services know an event by its id.
 
     Example: baton dead-letters replay engagement.events.dead/3/0
     Example: baton dead-letters replay --code no_configuration
@@ -148,6 +154,7 @@ async def _replay(
     settings: Settings, where: str | None, topic: str | None, code: str | None
 ) -> tuple[list[str], list[str]]:
     done, left = [], []
+    sent = set()
     chosen = [await _one(settings, where)] if where is not None else await _all(settings, topic, code)
     async with LogClient(settings) as client:
         for record, letter in chosen:
@@ -158,6 +165,10 @@ async def _replay(
                     raise
                 left.append(f"{_where(record)}: {error}")
                 continue
+            first = (original.topic, next(value for name, value in original.headers if name == ORIGIN_HEADER))
+            if first in sent:
+                continue
+            sent.add(first)
             await client.send(Send(original.topic, original.key, original.value, original.headers))  # type: ignore[arg-type]
             done.append(_where(record))
         await client.flush()
@@ -168,6 +179,10 @@ def _where(record: LogRecord) -> str:
     return f"{record.topic}/{record.partition}/{record.offset}"
 
 
+def _from(letter: Buried) -> str:
+    return "/".join(map(str, letter.origin))
+
+
 def _plain(record: LogRecord, letter: Buried) -> dict[str, Any]:
     return {
         "letter": _where(record),
@@ -175,7 +190,7 @@ def _plain(record: LogRecord, letter: Buried) -> dict[str, Any]:
         "field": letter.field,
         "fix": letter.fix,
         "processor": letter.processor,
-        "from": "/".join(map(str, letter.origin)),
+        "from": _from(letter),
         "cut": letter.cut,
         "timer": letter.of_timer,
     }
@@ -188,5 +203,5 @@ def _original(record: LogRecord, letter: Buried) -> LogRecord:
 def _shortened(value: bytes | None) -> str:
     if value is None:
         return "null"
-    text = value[:1000].decode(errors="backslashreplace")
+    text = printable(value[:1000].decode(errors="backslashreplace"))
     return text if len(value) <= 1000 else f"{text}... ({len(value):,} bytes)"

@@ -22,11 +22,11 @@ from services.cli.conservation import Verdict
 from services.cli.demo_screen import Screen, screen
 from services.cli.demo_time import HOUR_MS, fast_clock, opening
 from services.cli.demo_watch import TOPICS, Watch
-from services.cli.home import Remembered, embedded_settings, environment, make_secret, remember, start_broker
+from services.cli.home import Remembered, alone, embedded_settings, environment, make_secret, remember, start_broker
 from services.cli.publishing.records import KeyMaker
 from services.cli.supervisor import Supervisor
 from services.cli.system import apply_first, create_topics
-from services.cli.terminal import out, run
+from services.cli.terminal import out, own_name, run
 from services.cli.verify import drained, verify
 from services.runtime.clock import SystemClock
 from services.runtime.embedded.broker import Broker, BrokerOptions
@@ -75,7 +75,7 @@ def demo(
         raise UserError("BATON_KAFKA: is set, and the demo has a Kafka of its own", fix="unset BATON_KAFKA")
     console = out()
     shown = screen(console)
-    with _ended_by_sigterm():
+    with _ended_by_sigterm(), alone(given.data_dir / ROOM, "baton demo"):
         result = _played(given, shown, people=people, seconds=seconds, seed=seed)
     _tell(result, shown)
     if not result.drained or not all(verdict.holds for verdict in result.verdicts):
@@ -201,9 +201,9 @@ def _tell(result: Result, shown: Screen) -> None:
             )
     shown.say("")
     shown.say("Everything is stopped; the data stay. These start that Kafka for a moment and tell more:")
-    shown.say(f"  baton explain {result.watch.handoff or '<handoff>'}")
-    shown.say(f"  baton explain {result.email}")
-    shown.say("  baton dead-letters list")
+    shown.say(f"  {own_name()} explain {result.watch.handoff or '<handoff>'}")
+    shown.say(f"  {own_name()} explain {result.email}")
+    shown.say(f"  {own_name()} dead-letters list")
 
 
 @contextlib.contextmanager

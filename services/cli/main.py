@@ -46,6 +46,11 @@ class BatonCommands(TyperGroup):
         except UserError as error:
             typer.echo(f"baton: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+        except OSError as error:  # a file or folder that can't be used; without a name it is no mistake of the user's
+            if error.filename is None:
+                raise
+            typer.echo(f"baton: {error.filename}: {error.strerror}", err=True)
+            raise typer.Exit(2) from error
 
 
 def load_command(name: str) -> Any:
@@ -53,6 +58,8 @@ def load_command(name: str) -> Any:
     module, _ = COMMANDS[name]
     command = typer.main.get_command(import_module(module).app)
     command.name = name
+    # typer takes each for a program of its own that could be completed
+    command.params = [param for param in command.params if param.name not in ("install_completion", "show_completion")]
     return command
 
 

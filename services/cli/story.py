@@ -15,6 +15,7 @@ from baton_schemas.envelope import EnvelopeError, from_record
 from baton_schemas.feedback import ChangeNotice, InsightReported, LeadRecycled, OutcomeLabelled, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn, LedgerLine, Signature, Versions
 from baton_schemas.routing import LeadRouted, LeadUnrouted, SlaEvent
+from services.cli.printable import printable
 from services.runtime.record import Record
 
 Mood = Literal["good", "bad", "warn", "plain", "dim"]
@@ -30,6 +31,10 @@ class Line:
     text: str
     mood: Mood = "plain"
     details: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+        object.__setattr__(self, "details", tuple(map(printable, self.details)))
 
 
 def contract_of(record: Record) -> Contract | None:

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.text import Text
 
 from baton_schemas.catalogue import DEAD_SUFFIX, TOPICS
 from baton_schemas.envelope import EnvelopeError, from_record
 from services.cli.home import cluster
+from services.cli.printable import printable
 from services.cli.story import moment
 from services.cli.terminal import out, run
 from services.runtime.errors import UserError
@@ -76,8 +78,9 @@ def _show(record: LogRecord, *, json: bool) -> None:
         return
     head = f"{record.partition}/{record.offset}  {moment(record.timestamp)}"
     data = jsonlib.dumps(shown["data"], ensure_ascii=False) if shown["data"] is not None else "-"
-    out().print(f"[dim]{head}[/]  [cyan]{shown['type'] or 'no event'}[/]  {shown['key'] or '-'}", end="  ")
-    out().print(data, markup=False)
+    line = Text.assemble((head, "dim"), "  ", (printable(shown["type"] or "no event"), "cyan"), "  ")
+    line.append(f"{printable(shown['key'] or '-')}  {printable(data)}")
+    out().print(line)
 
 
 def readable(record: LogRecord) -> dict[str, Any]:

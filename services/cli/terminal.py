@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import shutil
+import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -23,6 +27,12 @@ def out() -> Console:
     console = Console(highlight=False, emoji=False)
     console.soft_wrap = not console.is_terminal
     return console
+
+
+def own_name() -> str:
+    """What to type for this program: `baton` where the shell finds one, else the path by which it was called."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "baton" and shutil.which("baton") is None else "baton"
 
 
 def say_json(value: Any) -> None:
@@ -47,6 +57,7 @@ def progress() -> Progress:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's asynchronous part; what a library could not do for the network's sake becomes one line."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what matters of it is raised; workers log it all
     try:
         return asyncio.run(work)
     except Transient as error:
