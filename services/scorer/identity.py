@@ -148,7 +148,8 @@ def publish_own(person: Person, key: str) -> list[Publication]:
 
 def hold(person: Person, source: str, held: Held) -> bool:
     """Takes a published profile in. Answers whether it counts: the latest version of its source does; of one version
-    the later word of the same sender, or one that replaces what was taken back."""
+    the later word of the same sender, or one that replaces what was taken back. A newer version of equal content
+    counts, too: its number is what refuses an older word that comes late, here and wherever it is passed on to."""
     known = person.held.get(source)
     if known is not None:
         same = held.version == known.version
@@ -161,7 +162,7 @@ def hold(person: Person, source: str, held: Held) -> bool:
             last = next(reversed(person.held))
             del person.held[last]
             return last != source
-    return known is None or known.packed != held.packed
+    return held != known
 
 
 def passed_on(person: Person, source: str) -> list[Publication]:

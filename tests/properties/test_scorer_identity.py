@@ -128,3 +128,18 @@ def test_what_is_passed_on_late_does_not_undo_what_came_directly(seed: int) -> N
         world.run()
     lines = {line.rule.id: line.times for line in world.judgement(key_of(MAILS[0])).readings}
     assert lines == {"steady": 1, "view": 3}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 2, 3, 0), (3, 1, 0, 2)])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_newer_version_of_equal_content_refuses_the_older_taking_back(order: tuple[int, ...], seed: int) -> None:
+    """The visitor was m1's through u0, unchanged it became m1's own: then u0's late taking back must not count."""
+    who: tuple[dict[str, str], ...] = ({}, USERS[0], {**USERS[0], **MAILS[1]}, MAILS[1])
+    world = World(seed=seed, max_batch=3)
+    for index, place in enumerate(order):
+        acts = who[place] if place == 2 else {**VISITORS[1], **who[place]}
+        world.act(acts, "joined", at=NOW - 20 * HOUR + place * HOUR // 2, id=f"e{place}")
+        if index == 1:
+            world.run()
+    world.run()
+    assert world.judgement(key_of(MAILS[1])).readings[0].times == 4
