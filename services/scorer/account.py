@@ -1,7 +1,8 @@
 """The account's side: who of a company is engaged, how the company stands with us, and who should know (H2).
 
 Members tell their grade; the CRM tells the standing. A member hears the account's story when its own summary comes
-in, while it is warm when a colleague's does, and always when the standing changes; never the same story twice.
+in, while it is warm when a colleague's does, and always when the standing changes; never the same story twice. A new
+member is answered even when there is no story: before that it does not qualify, since it might be a customer's.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def member_changed(account: Account, key: str, change: MemberChanged) -> list[Ac
         known.told if known is not None else "",
     )
     account.members = dict(sorted(account.members.items()))
-    return _tell(account, key, [change.person, *(each for each in _warm(account) if each != change.person)])
+    others = [each for each in _warm(account) if each != change.person]
+    return _tell(account, key, [change.person, *others], asks=change.person)
 
 
 def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[AccountSignal]:
@@ -84,13 +86,13 @@ def unpack(packed: bytes) -> Account:
     return _DECODER.decode(memoryview(packed)[1:])
 
 
-def _tell(account: Account, key: str, persons: list[str]) -> list[AccountSignal]:
+def _tell(account: Account, key: str, persons: list[str], *, asks: str | None = None) -> list[AccountSignal]:
     standing = None if account.standing is None else AccountStanding.model_validate_json(account.standing)
     engaged = _warm(account)
     signals = []
     for person in persons:
         colleagues = [_colleague(account, each) for each in engaged if each != person][:MAX_COLLEAGUES]
-        if standing is None and not colleagues and not account.members[person].told:
+        if standing is None and not colleagues and not account.members[person].told and person != asks:
             continue
         signal = AccountSignal(account=key, person=person, version=0, standing=standing, colleagues=colleagues)
         told = blake2b(signal.to_json(), digest_size=8).hexdigest()

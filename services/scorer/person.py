@@ -48,7 +48,8 @@ class Lead(msgspec.Struct, array_like=True):
 
     `slack` is how many points may be added before anything can change upwards; `check_at` is when time alone may
     change something. `qualified` says that the score has not fallen below exit since the lead qualified; `handoff` is
-    the last one announced and not withdrawn.
+    the last one announced and not withdrawn. `held_at` and `held_cause` are those of the event by which the lead would
+    have qualified, while its account has not answered yet.
     """
 
     judged: str = ""
@@ -61,6 +62,8 @@ class Lead(msgspec.Struct, array_like=True):
     as_customer: bool = False
     slack: int = 0
     check_at: int | None = None
+    held_at: int = 0
+    held_cause: str = ""
 
 
 class Membership(msgspec.Struct, array_like=True):

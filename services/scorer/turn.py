@@ -137,6 +137,7 @@ class Turn:
             and lead.fit == judgement.fit
             and (lead.check_at is None or now < lead.check_at)
         )
+        self._tell_account(key, one, judgement)
         qualifies = self._stand(key, one, judgement, unmerged=unmerged)
         changed = before != (judgement.grade, lead.qualified)
         lead.judged, lead.judged_at, lead.grade = self.rules.judged, now, judgement.grade
@@ -145,13 +146,14 @@ class Turn:
         if changed or not keep_check:
             hour = next_change(judgement, qualified=lead.qualified)
             self._check_at(key, one, None if hour is None else hour * HOUR_MS)
-        self._tell_account(key, one, judgement)
         if changed:
             self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
         if qualifies:
-            self.send(say.qualified(key, one, judgement, cause=self.cause, now=now, event_at=self.event_at))
+            event_at, cause = lead.held_at or self.event_at, lead.held_cause or self.cause
+            lead.held_at, lead.held_cause = 0, ""
+            self.send(say.qualified(key, one, judgement, cause=cause, now=now, event_at=event_at))
             self.count(QUALIFIED, tier_of(self.rules, judgement.grade))
-            self.effects.observations.append(Observation(LATENCY, max(now - self.event_at, 0) / 1000))
+            self.effects.observations.append(Observation(LATENCY, max(now - event_at, 0) / 1000))
         self.keep(key, one)
 
     def _stand(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> bool:
@@ -170,6 +172,11 @@ class Turn:
             lead.qualified = judgement.stop is None and judgement.score >= self.rules.exit
             return False
         if not judgement.qualifies:
+            lead.held_at, lead.held_cause = 0, ""
+            return False
+        if one.membership.account is not None and not one.membership.heard:  # it might be a customer's (H2)
+            if not lead.held_at:
+                lead.held_at, lead.held_cause = self.event_at, self.cause
             return False
         lead.qualified = True
         lead.qualification += 1
@@ -230,14 +237,15 @@ class Turn:
         membership.customer, membership.story = False, None
 
     def hear(self, key: str, one: Person, signal: AccountSignal) -> None:
-        """Takes the account's story in: it goes with the next dossier; a customer's handoff is withdrawn (H3)."""
+        """Takes the account's story in: it goes with the next dossier; a customer's handoff is withdrawn (H3), and who
+        waited for the first answer qualifies."""
         membership = one.membership
         if signal.account != membership.account or signal.version <= membership.heard:
             return
         membership.heard = signal.version
         membership.story = signal.to_json()
         customer = is_customer(signal.standing)
-        news = customer != membership.customer
+        news = customer != membership.customer or one.lead.held_at
         membership.customer = customer
         self.keep(key, one)
         if news and one.root is None:

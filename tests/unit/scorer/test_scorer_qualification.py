@@ -312,3 +312,65 @@ def test_an_event_after_the_due_time_does_what_the_timer_would_have_done() -> No
         state.update({key: packed for key, packed in effects.states.items() if packed is not None})
         told += [(send.topic, b'"grade":"D4"' in (send.value or b"")) for send in effects.sends]
     assert told == [("leads.scored", False), ("leads.scored", True)]
+
+
+def standing_of(world: World, name: str, standing: AccountStanding) -> None:
+    """What the CRM says of a company, before anybody of it is known."""
+    account = account_of(name)
+    world.tell("crm.facts", account, AccountFacts(account=account, standing=standing, at=NOW))
+    world.run()
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [AccountStanding(open_opportunity=True, owner="rep7"), AccountStanding(customer_since=NOW, owner="rep7")],
+)
+def test_who_asks_for_a_demo_in_his_first_minute_is_known_by_his_company(standing: AccountStanding) -> None:
+    world = World()
+    standing_of(world, "acme.example", standing)
+    warm(world, company_domain="acme.example")
+    (lead,) = world.qualified(KEY)
+    assert (lead.standing, lead.owner) == (standing, "rep7"), "so the router makes no new handoff of it (H2)"
+    assert lead.cause.startswith("/site#e"), "what qualified it is what it did, not the company's answer"
+    assert lead.event_at == NOW
+    assert world.withdrawn() == []
+    assert [each.qualified for each in world.scored(KEY)][-1]
+
+
+def test_a_company_of_which_nothing_is_known_answers_too() -> None:
+    world = World()
+    warm(world, company_domain="acme.example")
+    (lead,) = world.qualified(KEY)
+    assert (lead.standing, lead.account) == (None, account_of("acme.example"))
+    told = len(world.records("accounts.signals"))
+    world.act(ADA, "email_clicked")
+    world.run()
+    assert len(world.records("accounts.signals")) == told, "once"
+    world.engine.advance(200 * DAY)
+    world.act(ADA, "demo_requested", id="again")
+    world.run()
+    assert world.qualified(KEY)[-1].cause == "/site#again"
+    assert world.qualified(KEY)[-1].event_at == NOW + 200 * DAY
+
+
+def test_who_moves_to_another_company_qualifies_by_its_answer() -> None:
+    world = World()
+    world.traits(ADA, seniority="vp", employees=200, company_domain="old.example")
+    world.run()
+    world.engine.advance(HOUR)
+    standing_of(world, "acme.example", AccountStanding(open_opportunity=True, owner="rep7"))
+    world.publish("person.identified", {"person": ADA, "traits": {"company_domain": "acme.example"}}, key=KEY)
+    world.publish("engagement.recorded", {"person": ADA, "action": "demo_requested"}, key=KEY)
+    world.run()
+    (lead,) = world.qualified(KEY)
+    assert lead.standing is not None
+    assert lead.standing.open_opportunity
+
+
+def test_who_opts_out_before_the_answer_never_qualifies() -> None:
+    world = World()
+    world.traits(ADA, seniority="vp", employees=200, company_domain="acme.example")
+    world.act(ADA, "demo_requested")
+    world.act(ADA, "unsubscribed")
+    world.run()
+    assert world.qualified() == []
