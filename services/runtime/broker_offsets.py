@@ -105,6 +105,7 @@ class BrokerOffsets:
         return AIOKafkaConsumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",  # an open transaction is nobody's lag yet
             request_timeout_ms=int(self._answer_s * 1000),
             **self._parameters,
         )

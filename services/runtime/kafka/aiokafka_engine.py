@@ -90,6 +90,7 @@ def consumer_parameters(settings: Settings) -> dict[str, Any]:
         **connection(settings),
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",  # what a sender's transaction took back was never said
         "partition_assignment_strategy": [RangePartitionAssignor],
         "session_timeout_ms": settings.session_timeout_ms,
         "heartbeat_interval_ms": settings.heartbeat_ms,

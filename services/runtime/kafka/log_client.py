@@ -179,6 +179,7 @@ class LogClient:
     def _consumer(self) -> Any:
         return AIOKafkaConsumer(
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 << 20,
             **self._parameters,
