@@ -34,7 +34,7 @@ def message(error: BaseException) -> str:
     kind, text = type(error), str(error)
     safe = isinstance(error, BatonError | OSError) or kind.__module__.split(".")[0] in _SPEAKS_FREELY
     said = text if safe else _QUOTED.sub(MASK, text)
-    return f"{kind.__qualname__}: {said}" if said else kind.__qualname__
+    return f"{kind.__qualname__}: {' '.join(said.split())}" if said else kind.__qualname__
 
 
 def _one(error: BaseException) -> str:

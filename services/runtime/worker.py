@@ -21,6 +21,7 @@ from services.runtime.kafka.core import Core
 from services.runtime.kafka.faust_engine import FaustMember
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
+from services.runtime.tracebacks import message
 
 _LEFT_OVER_S = 1.0
 
@@ -70,7 +71,7 @@ def run(
         error = Transient(f"Kafka: {error}")
     code = exit_code(error)
     if error is not None:
-        sys.stderr.write(f"baton {service}: exit {code.value} ({code.name}): {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"baton {service}: exit {code.value} ({code.name}): {message(error)}\n")
     return code
 
 

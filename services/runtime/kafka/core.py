@@ -34,6 +34,7 @@ from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
 from services.runtime.settings import Settings
 from services.runtime.skips import with_skips
+from services.runtime.tracebacks import message
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +136,7 @@ class Core:
         """Ends the worker because of `error`; the first one counts."""
         if self.error is None:
             self.error = error
-            log.error("worker ends", service=self.service, error=f"{type(error).__name__}: {error}")
+            log.error("worker ends", service=self.service, error=message(error))
         self.stopped.set()
 
     def ask_to_stop(self) -> None:
@@ -302,7 +303,7 @@ async def _closed(stop: Callable[[], Awaitable[object]]) -> None:
         if task is not None and task.cancelling():
             raise
     except Exception as error:  # noqa: BLE001
-        log.warning("did not close in good order", error=f"{type(error).__name__}: {error}")
+        log.warning("did not close in good order", error=message(error))
 
 
 def arrange(processors: Sequence[Processor]) -> list[list[Processor]]:

@@ -309,10 +309,7 @@ class Lane:
                 pause = min(pause * 2, 1.0)
 
     def _failed(self, decision: Decision, where: str) -> ProcessorFailed:
-        cause = decision.failure
-        failure = ProcessorFailed(f"{self.processor.name}: {where}: {type(cause).__name__}: {cause}")
-        failure.__cause__ = cause
-        return failure
+        return ProcessorFailed.at(self.processor.name, where, decision.failure)
 
     def _new_group(self) -> Group:
         return Group(positions=dict(self.tally.positions), read_to=self._read_to)

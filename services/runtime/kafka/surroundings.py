@@ -14,10 +14,18 @@ from services.runtime.effects import Observation
 from services.runtime.errors import BatonError
 from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.reader import LogReader
+from services.runtime.tracebacks import message
 
 
 class ProcessorFailed(BatonError):
     """A processor failed on one record or timer; all that came before it is committed."""
+
+    @classmethod
+    def at(cls, processor: str, where: str, cause: BaseException | None) -> ProcessorFailed:
+        """Says where and why, but not what the cause quotes of the record (L8)."""
+        failure = cls(f"{processor}: {where}: {'' if cause is None else message(cause)}")
+        failure.__cause__ = cause
+        return failure
 
 
 class Feed(Protocol):
