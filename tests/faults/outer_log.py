@@ -17,11 +17,11 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (
+    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
@@ -32,7 +32,7 @@ from services.runtime.record import LogRecord
 from services.runtime.settings import load
 from tests.contract import toy
 from tests.faults.journal_view import fold
-from tests.faults.patient_admin import PatientAdmin
+from tests.faults.patience import ASK_S, done, patiently
 from tests.faults.waiting import PATIENCE_S, until
 
 INPUTS = toy.Toy.inputs
@@ -64,8 +64,8 @@ class OuterLog:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.partitions = partitions
-        servers = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
-        self._admin = PatientAdmin(servers)
+        self._servers = servers = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+        self._admin = AdminClient(servers)
         self._producer = Producer({**servers, "acks": "all", "linger.ms": 2, "message.max.bytes": 4 * MIB})
         self._reader = Consumer(
             {
@@ -76,6 +76,7 @@ class OuterLog:
                 "fetch.wait.max.ms": 20,
             }
         )
+        self._members: dict[str, Any] = {}  # one client per group that is asked about; none ever joins
         self._names: list[str] = []
 
     def create(self) -> None:
@@ -90,13 +91,14 @@ class OuterLog:
             )
             for plan in admin.plan(settings, toy.TOPICS, [toy.Toy()])
         ]
-        self._admin.ask("create_topics", topics)
+        done(self._admin.create_topics(topics))
         self._names = [topic.topic for topic in topics]
         self.configure("first")
 
     def close(self) -> None:
-        self._reader.close()
-        self._admin.ask("delete_topics", self._names)
+        for consumer in (self._reader, *self._members.values()):
+            consumer.close()
+        done(self._admin.delete_topics(self._names))
 
     def put(self, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
         """Puts a record on its way; `flush` waits until the log has it."""
@@ -162,21 +164,28 @@ class OuterLog:
 
     def committed(self, group: str = "toy") -> Offsets:
         """The group's committed offsets."""
-        asked = ConsumerGroupTopicPartitions(self.prefix + group)
-        known = self._admin.ask_one("list_consumer_group_offsets", [asked]).topic_partitions
+        if group not in self._members:
+            self._members[group] = Consumer({**self._servers, "group.id": self.prefix + group})
+        known = patiently(lambda: self._members[group].committed(self._inputs(), timeout=ASK_S))
         return {(tp.topic.removeprefix(self.prefix), tp.partition): tp.offset for tp in known if tp.offset >= 0}
 
     def set_committed(self, offsets: Offsets, group: str = "toy") -> None:
         """Sets committed offsets of a group without members."""
         wanted = [TopicPartition(self.prefix + topic, number, offset) for (topic, number), offset in offsets.items()]
         asked = ConsumerGroupTopicPartitions(self.prefix + group, wanted)
-        self._admin.ask("alter_consumer_group_offsets", [asked])
+        done(self._admin.alter_consumer_group_offsets([asked]))
 
-    def ends(self, topics: Iterable[str] = INPUTS) -> Offsets:
-        """The next offset of every partition."""
-        wanted = [TopicPartition(self.prefix + topic, number) for topic in topics for number in range(self.partitions)]
-        found = self._admin.ask("list_offsets", {tp: OffsetSpec.latest() for tp in wanted})
-        return {(tp.topic.removeprefix(self.prefix), tp.partition): each.offset for tp, each in found.items()}
+    def ends(self) -> Offsets:
+        """The next offset of every partition of the inputs."""
+        return {
+            (tp.topic.removeprefix(self.prefix), tp.partition): patiently(
+                lambda tp=tp: self._reader.get_watermark_offsets(tp, timeout=ASK_S)[1]  # type: ignore[misc]
+            )
+            for tp in self._inputs()
+        }
+
+    def _inputs(self) -> list[Any]:
+        return [TopicPartition(self.prefix + topic, number) for topic in INPUTS for number in range(self.partitions)]
 
     def lag(self, group: str = "toy") -> int:
         """Records that are not journalled or not committed yet. The ends are read last, so 0 means that all is quiet:
@@ -196,7 +205,9 @@ class OuterLog:
 
     def members(self, group: str = "toy") -> dict[str, frozenset[tuple[str, int]]]:
         """The partitions of each member of a group that is stable; empty while it is not."""
-        described = self._admin.ask_one("describe_consumer_groups", [self.prefix + group])
+        (described,) = patiently(
+            lambda: done(self._admin.describe_consumer_groups([self.prefix + group], request_timeout=ASK_S))
+        )
         if described.state.name != "STABLE":
             return {}
         return {
@@ -230,7 +241,7 @@ class OuterLog:
             ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in configs.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, self.prefix + JOURNAL, incremental_configs=entries)
-        self._admin.ask("incremental_alter_configs", [resource])
+        done(self._admin.incremental_alter_configs([resource]))
 
 
 def _plain(topic: str, message: Any) -> LogRecord:

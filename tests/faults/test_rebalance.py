@@ -54,9 +54,11 @@ def test_sigterm_in_the_middle_of_work(cluster: ClusterFactory, engine: str) -> 
     workers = cluster(engine=engine)
     log = workers.log
     mixed(log, 3000)
-    worker = workers.start()
-    until(lambda: sum(log.positions().values()) > 0, "at work", tell=workers.tell)
+    worker = workers.start(variant="slow_commit")
+    until(lambda: worker.said.count("commit held") == log.partitions, "at work", tell=workers.tell)
     assert worker.stop() == ExitCode.OK
+    assert worker.said.count("revoked:") == log.partitions, "a group was given up"
+    assert sum(log.positions().values()) > 0, "the groups in hand were not finished"
     assert log.lag() > 0, "it was not in the middle"
     assert log.committed() == log.positions()
     workers.check(complete=False)

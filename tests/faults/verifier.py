@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -35,6 +34,7 @@ from tests.contract import toy
 from tests.contract.expected import Expected, expect
 from tests.faults.journal_view import JournalView, Promise, fold
 from tests.faults.outer_log import DEAD, INPUTS, TOLD, Observed
+from tests.faults.told import bytes_of, content_of, counted, name_of, split_letter
 
 Kind = Literal[
     "lost",
@@ -113,7 +113,7 @@ class _Check:
         """The first of each id, in the log's order."""
         first: dict[str, LogRecord] = {}
         for record in self.observed.topics[topic]:
-            name = _NAMES.get(topic, _letter_name)(record)
+            name = name_of(record)
             known = first.setdefault(name, record)
             self._same(f"{topic}: {name}", known, record)
             if known is not record:
@@ -122,16 +122,16 @@ class _Check:
         return first
 
     def _same(self, name: str, one: LogRecord | Promise, other: LogRecord | Promise) -> None:
-        if _content(one) != _content(other):
-            self.out.add("decided_twice", f"{name}: {_content(one)} and {_content(other)}")
-        elif _bytes(one) != _bytes(other):
-            self.out.add("repeat_not_equal", f"{name}: {_bytes(one)} and {_bytes(other)}")
+        if content_of(one) != content_of(other):
+            self.out.add("decided_twice", f"{name}: {content_of(one)} and {content_of(other)}")
+        elif bytes_of(one) != bytes_of(other):
+            self.out.add("repeat_not_equal", f"{name}: {bytes_of(one)} and {bytes_of(other)}")
 
     def _promises(self) -> None:
         """What a committed group promised is told, exactly so."""
         for number, view in self.journal.items():
             for promise in view.promises:
-                name = _NAMES.get(promise.topic, _letter_name)(promise)
+                name = name_of(promise)
                 told = self.told[promise.topic].get(name)
                 if told is not None:
                     self._same(f"{promise.topic}: {name}, promised in journal {number}", told, promise)
@@ -183,7 +183,7 @@ class _Check:
         deadly = {ring[:4]: ring.code for ring in self.expected.rings.values() if ring.code is not None}
         for topic in DEAD:
             for name, letter in self.told[topic].items():
-                theirs, ours = _split(letter)
+                theirs, ours = split_letter(letter)
                 if ours["offset"] == "-1":
                     marks = dict(theirs)
                     timer = (int(ours["partition"]), letter.key or b"", marks["baton-timer"].decode())
@@ -245,7 +245,7 @@ class _Check:
         found: dict[tuple[int, bytes], tuple[int, list[int]] | None] = {}
         for number, view in self.journal.items():
             for key, packed in view.states.items():
-                found[number, key] = _counted(packed)
+                found[number, key] = counted(packed)
         for where in wanted.keys() | found.keys():
             if found.get(where, ()) != wanted.get(where):
                 self.out.add("state_differs", f"{where}: {found.get(where)}, should be {wanted.get(where)}")
@@ -258,42 +258,3 @@ class _Check:
     def _label(self, end: int) -> str:
         labels = [each.value for each in self.observed.topics[toy.CONFIG] if each.offset < end and each.key == b"label"]
         return (labels[-1] or b"").decode() if labels else ""
-
-
-def _counted(packed: bytes) -> tuple[int, list[int]] | None:
-    try:
-        tally = toy.unpack(packed)
-    except (ValueError, TypeError):
-        return None  # no state that the toy ever packed
-    return tally.n, tally.last
-
-
-def _content(record: LogRecord | Promise) -> object:
-    if record.topic in (toy.DECIDED, toy.RANG):
-        return json.loads(record.value or b"")
-    return record.key, record.value
-
-
-def _bytes(record: LogRecord | Promise) -> tuple[object, ...]:
-    return record.partition, record.key, record.value, tuple(record.headers)
-
-
-def _split(letter: LogRecord | Promise) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
-    """The original's headers, and the letter's own without their prefix."""
-    headers = list(letter.headers)
-    start = max(index for index, (name, _) in enumerate(headers) if name == "baton-dead-code")
-    return headers[:start], {name.removeprefix("baton-dead-"): value.decode() for name, value in headers[start:]}
-
-
-def _letter_name(letter: LogRecord | Promise) -> str:
-    theirs, ours = _split(letter)
-    place = "/".join(ours[part] for part in ("topic", "partition", "offset"))
-    return f"{place} {letter.key!r} {theirs}" if ours["offset"] == "-1" else place
-
-
-_NAMES: dict[str, Callable[[LogRecord | Promise], str]] = {
-    toy.DECIDED: lambda record: dict(record.headers)["toy-id"].decode(),
-    toy.INTERNAL: lambda record: (record.value or b"").decode(),
-    toy.HEARD: lambda record: (record.value or b"").decode(),
-    toy.RANG: lambda record: str(json.loads(record.value or b"")["id"]),
-}

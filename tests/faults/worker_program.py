@@ -28,7 +28,8 @@ _PR_SET_PDEATHSIG = 1
 
 def main(environment: dict[str, str], said: str) -> None:
     """The whole life of a worker process; all it says goes to the file `said`."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # whoever tests is gone: so is this process
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # whoever tests is gone: so is this process
     with Path(said).open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
