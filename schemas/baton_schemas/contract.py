@@ -8,6 +8,7 @@ missing required field is refused with the field's name. Times are RFC 3339 on t
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -37,8 +38,15 @@ def format_time(milliseconds: int) -> str:
     >>> format_time(1772443800000)
     '2026-03-02T09:30:00.000Z'
     """
-    text = (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
+    days, rest = divmod(milliseconds, 86_400_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{_date(days)}T{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}Z"
+
+
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str:
+    """The date so many days after 1970-01-01: most times that are written are of a few days."""
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def _to_milliseconds(value: Any) -> Any:

@@ -14,6 +14,7 @@ Answer = Scalar | list[Scalar]
 Values = Mapping[str, Answer]
 Test = Callable[[Values], bool]
 ScalarTest = Callable[[Scalar], bool]
+MOST_REMEMBERED, LONGEST_REMEMBERED = 4096, 100
 _WORDS = {True: frozenset({"true", "yes"}), False: frozenset({"false", "no"})}
 
 
@@ -28,6 +29,46 @@ def compile_condition(condition: Condition) -> Test:
         return lambda values: not inner(values)
     subject = f"@{condition.field}" if condition.field else condition.subject()
     return _test(subject or "", condition)
+
+
+def compile_remembered(condition: Condition) -> Test:
+    """As `compile_condition`, for what many people have in common: answers to short values are remembered."""
+    subjects = _subjects(condition)
+    if len(subjects) == 1:
+        return _remembered(compile_condition(condition), subjects.pop())
+    if condition.all is not None:
+        return _every([compile_remembered(part) for part in condition.all])
+    if condition.any is not None:
+        return _some([compile_remembered(part) for part in condition.any])
+    return compile_condition(condition)
+
+
+def _subjects(condition: Condition) -> set[str]:
+    if condition.field or condition.subject() is not None:
+        return {f"@{condition.field}" if condition.field else condition.subject() or ""}
+    return {subject for part in condition.parts() for subject in _subjects(part)}
+
+
+def _remembered(test: Test, subject: str) -> Test:
+    """The test of one subject, asked once for each value. True, 1 and 1.0 are one key but not one answer, so only
+    text, whole numbers and nothing are remembered."""
+    answers: dict[str | int | None, bool] = {}
+
+    def remembered(values: Values) -> bool:
+        value = values.get(subject)
+        if isinstance(value, str):
+            if len(value) > LONGEST_REMEMBERED:
+                return test(values)
+        elif isinstance(value, (bool, float, list)):
+            return test(values)
+        answer = answers.get(value)
+        if answer is None:
+            if len(answers) >= MOST_REMEMBERED:
+                answers.clear()
+            answer = answers[value] = test(values)
+        return answer
+
+    return remembered
 
 
 def _every(tests: list[Test]) -> Test:

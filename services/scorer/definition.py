@@ -19,7 +19,7 @@ from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
-from services.scorer.conditions import Test, compile_condition
+from services.scorer.conditions import Test, compile_condition, compile_remembered
 
 SCALE = 1 << 24
 """The weight of a fresh event; decayed weights are integers below it."""
@@ -201,7 +201,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         versions_content=versions.model_dump(mode="json"),
         judged=f"{current[:16]}/{version}",
         fit=tuple(
-            FitRule(each.id, each.label, points[each.id], compile_condition(each.when)) for each in definition.fit
+            FitRule(each.id, each.label, points[each.id], compile_remembered(each.when)) for each in definition.fit
         ),
         engagement=engagement,
         by_id={rule.id: rule for rule in engagement},

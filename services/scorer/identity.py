@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class Keyring:
 
     def account(self, account: str) -> str:
         """The account key of a company's domain or id."""
-        return account_key(self.secret, self.key_id, account)
+        return _account_key(self.secret, self.key_id, account)
 
     def owned(self, event: Contract) -> Owned:
         """Whose an event is. Raises Permanent no_identifier when all its identifiers are blank."""
@@ -98,6 +99,12 @@ class Keyring:
                 "no_identifier", field="person", fix="one of email, user_id, anonymous_id must not be blank"
             )
         return found
+
+
+@lru_cache(maxsize=8192)
+def _account_key(secret: bytes, key_id: str, account: str) -> str:
+    """Asked for at each judgement of a company's people, so the latest are remembered."""
+    return account_key(secret, key_id, account)
 
 
 def claim(person: Person, weaker: str, at: int, cause: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from baton_schemas.crm import AccountStanding
 from services.scorer.conditions import Answer
@@ -22,17 +22,17 @@ _MOST_LOOKS = 200
 _NEVER = 1 << 60
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A required evidence and when it was last given (hour); None when not within its days."""
 
     rule: EvidenceRule
     hour: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A person, read at one hour. Points in tenths; fit and engagement are the sums of their rounded lines."""
+class Judgement(NamedTuple):
+    """A person, read at one hour. Points in tenths; fit and engagement are the sums of their rounded lines.
+
+    A tuple, as its parts are: one is made for each decision, and a frozen dataclass takes its time."""
 
     rules: Rules
     profiles: Sequence[Profile]
