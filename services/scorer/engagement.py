@@ -23,6 +23,7 @@ from baton_schemas.engagement import (
 from baton_schemas.envelope import JSON_TYPE, EnvelopeError, from_record
 from services.runtime.errors import Permanent
 from services.runtime.record import Record
+from services.scorer import hot
 from services.scorer.conditions import Answer
 from services.scorer.definition import Rules
 from services.scorer.ledger import ALL, FULL_DAY, HOUR_MS, add, advance, is_too_late
@@ -96,9 +97,11 @@ def open_envelope(record: Record) -> Envelope:
     return Envelope(event.id, event.source, event.type, event.time, event.data, plain=False)
 
 
-def read_contract(models: dict[str, type[Contract]], envelope: Envelope) -> Contract:
+def read_event(models: dict[str, type[Contract]], envelope: Envelope) -> Contract | hot.Act:
     """The event's data, checked. Raises Permanent: unknown_type, invalid_json, no_identifier, invalid_field."""
     model = models.get(envelope.type)
+    if model is EngagementRecorded and (act := hot.read_act(envelope.data)) is not None:
+        return act
     if model is None:
         raise Permanent("unknown_type", field="ce_type", fix="send " + ", ".join(models))
     try:
@@ -119,9 +122,9 @@ def clamp(envelope: Envelope, recorded: int) -> tuple[int, bool]:
     return at, False
 
 
-def fold(profile: Profile, rules: Rules, event: Contract, at: int, tie: bytes) -> Change:
+def fold(profile: Profile, rules: Rules, event: Contract | hot.Act, at: int, tie: bytes) -> Change:
     """Takes an event into the profile of its owner. `tie` is the event's id, see `profile.event_id`."""
-    if isinstance(event, EngagementRecorded):
+    if isinstance(event, (hot.Act, EngagementRecorded)):
         return _fold_act(profile, rules, event, at, tie)
     if isinstance(event, PersonIdentified):
         return _fold_traits(profile, dict(event.traits), at, tie)
@@ -139,7 +142,7 @@ def tie_of(envelope: Envelope) -> bytes:
     return event_id(envelope.source, envelope.id)
 
 
-def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded, at: int, tie: bytes) -> Change:
+def _fold_act(profile: Profile, rules: Rules, event: EngagementRecorded | hot.Act, at: int, tie: bytes) -> Change:
     action = event.action
     met, hour = rules.by_action.get(action, ()), at // HOUR_MS
     if met and is_too_late(profile.ledger, hour):
@@ -192,7 +195,7 @@ def _advance(profile: Profile, rules: Rules, hour: int) -> tuple[int, bool]:
     return gain, lower
 
 
-def _fold_notes(profile: Profile, rules: Rules, event: EngagementRecorded, at: int, tie: bytes) -> bool:
+def _fold_notes(profile: Profile, rules: Rules, event: EngagementRecorded | hot.Act, at: int, tie: bytes) -> bool:
     changed = False
     for name in rules.notes:
         if name in event.properties:
@@ -200,7 +203,7 @@ def _fold_notes(profile: Profile, rules: Rules, event: EngagementRecorded, at: i
     return changed
 
 
-def _fold_campaign(profile: Profile, event: EngagementRecorded, at: int, tie: bytes) -> None:
+def _fold_campaign(profile: Profile, event: EngagementRecorded | hot.Act, at: int, tie: bytes) -> None:
     campaign = event.campaign
     if campaign is not None and (name := campaign.name or campaign.source):
         profile.campaign = later(profile.campaign, Latest(at, tie, name[:200]))
@@ -213,7 +216,7 @@ def _fold_traits(profile: Profile, traits: dict[str, Answer], at: int, tie: byte
     return Change("identified", fit=changed)
 
 
-def _values(event: EngagementRecorded) -> dict[str, Answer]:
+def _values(event: EngagementRecorded | hot.Act) -> dict[str, Answer]:
     """What conditions look at: properties by name, the event's own fields behind an @ (see conditions)."""
     values: dict[str, Answer] = dict(event.properties)
     if event.url is not None:

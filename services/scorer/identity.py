@@ -26,6 +26,7 @@ from baton_schemas.contract import Contract
 from baton_schemas.engagement import Identifiers, PersonAliased, PersonUnlinked
 from baton_schemas.keys import IdentifierKind, account_key, normalise
 from services.runtime.errors import Permanent
+from services.scorer import hot
 from services.scorer.person import Claim, Held, Link, Person
 from services.scorer.profile import pack as pack_profile
 
@@ -73,19 +74,19 @@ class Keyring:
         """The account key of a company's domain or id."""
         return _account_key(self.secret, self.key_id, account)
 
-    def owned(self, event: Contract) -> Owned:
+    def owned(self, event: Contract | hot.Act) -> Owned:
         """Whose an event is. Raises Permanent no_identifier when all its identifiers are blank."""
         if isinstance(event, PersonAliased):
             person, previous = self._identities(event.person), self._identities(event.previous)
             first, second = (previous, person) if previous[0].rank < person[0].rank else (person, previous)
             return _owned([*first, *second])
-        return _owned(self._identities(event.person))  # type: ignore[attr-defined]  # all others have a person
+        return _owned(self._identities(event.person))  # type: ignore[union-attr]  # all others have a person
 
     def unlinked(self, event: PersonUnlinked) -> list[str]:
         """The keys of the identities that an unlinking names."""
         return [identity.key for identity in self._identities(event.previous)]
 
-    def _identities(self, identifiers: Identifiers) -> list[Identity]:
+    def _identities(self, identifiers: Identifiers | hot.Who) -> list[Identity]:
         """Strongest first."""
         found = []
         if identifiers.email is not None and (text := normalise("email", identifiers.email)):

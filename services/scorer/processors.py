@@ -21,7 +21,7 @@ from services.runtime.record import Batch, Record
 from services.runtime.state import State
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import identity, person, profile
+from services.scorer import hot, identity, person, profile
 from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import (
@@ -30,7 +30,7 @@ from services.scorer.engagement import (
     clamp,
     fold,
     open_envelope,
-    read_contract,
+    read_event,
     tie_of,
 )
 from services.scorer.identity import Keyring
@@ -59,7 +59,9 @@ class ScorerProcessor:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self.in_force = InForce()
-        self._topics: dict[str, tuple[dict[str, type[Contract]], Callable[[Turn, Record, Envelope, Contract], str]]] = {
+        self._topics: dict[
+            str, tuple[dict[str, type[Contract]], Callable[[Turn, Record, Envelope, Contract | hot.Act], str]]
+        ] = {
             "engagement.events": (_EVENTS, self._event),
             "engagement.linked": (_EVENTS | _models(IdentityLinked, LedgerPublished), self._linked),
             "accounts.members": (_models(MemberChanged), self._member),
@@ -79,7 +81,7 @@ class ScorerProcessor:
                     turn.count(EVENTS, "fact", "forgotten")
                     continue
                 envelope = open_envelope(record)
-                event = read_contract(models, envelope)
+                event = read_event(models, envelope)
                 kind = event.TYPE
                 turn.cause = say.cause_of(envelope.source, envelope.id)
                 result = handle(turn, record, envelope, event)
@@ -107,14 +109,14 @@ class ScorerProcessor:
             turn.count(REFUSED, self.name)
         return turn
 
-    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
         """An event as it was published: folded in here if its owner's key is this record's, else sent on."""
         at, clamped = clamp(envelope, turn.now)
         if clamped:
             turn.count(ADJUSTED, "clamped")
         return self._engaged(turn, record, envelope, event, at, direct=True)
 
-    def _linked(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+    def _linked(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
         if isinstance(event, IdentityLinked):
             return self._identity(turn, _own_key(record, event.person), event)
         if isinstance(event, LedgerPublished):
@@ -124,7 +126,7 @@ class ScorerProcessor:
         return self._engaged(turn, record, envelope, event, at, direct=False)
 
     def _engaged(
-        self, turn: Turn, record: Record, envelope: Envelope, event: Contract, at: int, *, direct: bool
+        self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act, at: int, *, direct: bool
     ) -> str:
         tie = tie_of(envelope)
         evidence = tie.hex()
@@ -196,14 +198,14 @@ class ScorerProcessor:
             turn.decide(key, one, unmerged=packed is None)
         return "held"
 
-    def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract) -> str:
+    def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract | hot.Act) -> str:
         assert isinstance(event, MemberChanged)  # noqa: S101  the topic's only model
         key = _own_key(record, event.account)
         account = turn.accounts.get(key.encode()) or Account()
         self._tell(turn, key, account, accounts.member_changed(account, key, event))
         return "member"
 
-    def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract) -> str:
+    def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract | hot.Act) -> str:
         assert isinstance(event, AccountSignal)  # noqa: S101  the topic's only model
         key = _own_key(record, event.person)
         one = turn.find(key)
@@ -211,7 +213,7 @@ class ScorerProcessor:
             turn.hear(key, one, event)
         return "signal"
 
-    def _facts(self, turn: Turn, record: Record, envelope: Envelope, event: Contract) -> str:
+    def _facts(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
         if isinstance(event, AccountFacts):
             key = _own_key(record, event.account)
             account = turn.accounts.get(key.encode()) or Account()
