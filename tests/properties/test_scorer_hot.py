@@ -49,6 +49,8 @@ def test_what_it_answers_is_what_the_contract_says(event: dict[str, Any]) -> Non
 def test_the_usual_act_is_read_fast_and_broken_bytes_never_otherwise() -> None:
     value = json.dumps(USUAL).encode()
     assert read_act(value) is not None
+    for unknown in (b'"\xff"', b'"\\ud800"', b'"\x01"', b"01"):
+        agrees(value[:-1] + b',"unheard_of":' + unknown + b"}")
     random = Random(1)
     for _ in range(5_000):
         broken = bytearray(value)
