@@ -19,9 +19,9 @@ from services.runtime.record import Record
 from services.scorer.account import story_of
 from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of, dossier_of
-from services.scorer.engagement import Envelope
 from services.scorer.explanation import ledger_content, missing
 from services.scorer.identity import Publication
+from services.scorer.intake import Envelope
 from services.scorer.person import Link, Person
 from services.scorer.qualification import Judgement, tier_of
 

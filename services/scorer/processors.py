@@ -24,16 +24,9 @@ from services.scorer import announcement as say
 from services.scorer import hot, identity, person, profile
 from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
-from services.scorer.engagement import (
-    ENGAGEMENT,
-    Envelope,
-    clamp,
-    fold,
-    open_envelope,
-    read_event,
-    tie_of,
-)
+from services.scorer.engagement import ENGAGEMENT, fold
 from services.scorer.identity import Keyring
+from services.scorer.intake import Envelope, clamp, open_envelope, read_event, tie_of
 from services.scorer.person import Held, Link
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn

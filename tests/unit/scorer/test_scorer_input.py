@@ -10,7 +10,7 @@ import pytest
 from baton_schemas.engagement import EngagementRecorded
 from baton_schemas.envelope import STRUCTURED, to_headers
 from services.scorer.announcement import cause_of
-from services.scorer.engagement import HORIZON_MS
+from services.scorer.intake import HORIZON_MS
 from services.scorer.profile import acts_of
 from tests.unit.scorer.world import DAY, DEFINITION, HOUR, MINUTE, NOW, World, contract, email, key_of, signed
 
