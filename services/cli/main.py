@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Annotated, Any
 
 import typer
@@ -60,7 +61,15 @@ def load_command(name: str) -> Any:
     command.name = name
     # typer takes each for a program of its own that could be completed
     command.params = [param for param in command.params if param.name not in ("install_completion", "show_completion")]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _flowing(each.help or "")
     return command
+
+
+def _flowing(text: str) -> str:
+    """A docstring's paragraphs as lines without end, for terminals of any width; each example keeps its own line."""
+    paragraphs = (each.replace("\n", " ") for each in cleandoc(text).split("\n\n"))
+    return "\n\n".join(each.replace(" Example: ", "\nExample: ") for each in paragraphs)
 
 
 app = typer.Typer(

@@ -35,6 +35,17 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert f"baton {name}" in " ".join(result.output.split()) or "Example" in result.output
 
 
+def test_help_flows_on_a_narrow_terminal_and_examples_keep_their_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in baton("publish", "--help").output.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.startswith("Publishing the same file"))
+    assert all(len(line) > 60 for line in lines[start : start + 3])
+    assert [line for line in lines if line.startswith("Example: ")] == [
+        "Example: baton publish calls.jsonl",
+        "Example: baton publish people.csv.gz --mapping people.yaml --times arrival",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
