@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from services.runtime import tracebacks
+from services.runtime.repeats import Repeats
 
 Format = Literal["auto", "json", "console"]
 
@@ -41,7 +42,7 @@ _CHATTY = ("aiokafka", "asyncio", "faust", "mode", "kafka")
 def configure(form: Format = "auto", level: str = "INFO", *, stream: TextIO | None = None, **always: str | int) -> None:
     """Sends all logging of this process to `stream` (stdout). `always` stands on every line: processor, pid.
 
-    Libraries speak from WARNING on, unless `level` is DEBUG.
+    Libraries speak from WARNING on, unless `level` is DEBUG; what they repeat is heard every five seconds.
     """
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
@@ -66,6 +67,7 @@ def configure(form: Format = "auto", level: str = "INFO", *, stream: TextIO | No
     formatter = structlog.stdlib.ProcessorFormatter(processors=[*common, _in_order, *_rendering(console, out)])
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
+    handler.addFilter(Repeats(_CHATTY))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from services.runtime.embedded.broker import Broker
 from services.runtime.exit_codes import ExitCode
 from tests.conftest import BrokerFactory
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, Worker
 from tests.faults.conftest import ClusterFactory
 from tests.faults.traffic import mixed
 from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.fault]
+MOST_ATTEMPTS = 1500  # in two outages; without a pause it is as many in a second
 NO_ANSWER = "Heartbeat send request failed"
 
 
@@ -23,8 +25,12 @@ def interrupted(workers: Cluster, broker: Broker, end: Callable[[], object], aga
     log = workers.log
     done = sum(log.positions().values())
     mixed(log, 1500)
-    until(lambda: sum(log.positions().values()) > done, "at work", tell=workers.tell)
-    assert log.lag() > 0, "the workers were not in the middle"
+
+    def keep_busy() -> None:
+        if log.lag() == 0:
+            mixed(log, 500)
+
+    until(lambda: sum(log.positions().values()) > done and log.lag() > 0, "at work", tell=workers.tell, nudge=keep_busy)
     try:
         end()
         assert broker.status().state != "running"
@@ -32,6 +38,12 @@ def interrupted(workers: Cluster, broker: Broker, end: Callable[[], object], aga
         again()
     workers.drain(seconds=90)
     workers.check()
+
+
+def attempts(worker: Worker) -> int:
+    """How often a worker tried in vain to connect; its log says a line again only after a while, with `repeats`."""
+    lines = [json.loads(line) for line in worker.said.splitlines() if "Unable connect to node" in line]
+    return sum(1 + line.get("repeats", 0) for line in lines)
 
 
 def at_work(workers: Cluster) -> None:
@@ -50,6 +62,8 @@ def test_the_broker_stops_dies_and_freezes_in_the_middle_of_work(
     interrupted(patient, broker, broker.stop, broker.start)
     interrupted(patient, broker, broker.kill, broker.start)
     assert patient.revived == 0, "half a session is time enough to wait for a broker that comes back"
+    for worker in patient.workers:
+        assert attempts(worker) < MOST_ATTEMPTS, "the broker was asked without a pause"
     patient.close()
 
     hasty = cluster(broker=broker)

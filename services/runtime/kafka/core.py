@@ -29,6 +29,7 @@ from services.runtime.kafka.lane import Lane
 from services.runtime.kafka.lanes import Lanes
 from services.runtime.kafka.outputs import Outputs, Turns
 from services.runtime.kafka.reader import LogReader
+from services.runtime.kafka.reconnect import pace
 from services.runtime.kafka.surroundings import LaneLimits, Surroundings
 from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
@@ -107,6 +108,7 @@ class Core:
             request_timeout_ms=self.settings.session_timeout_ms,
             **self._parameters,
         )
+        pace(self._producer.client)
         client = f"{self.service}-{socket.gethostname()}-{os.getpid()}"
         self._reader = LogReader(self._parameters, client_id=client, patience_s=patience)
         wanted = (topic for processor in self.processors for topic in processor.globals)

@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.runtime.kafka.intake import Intake
+from services.runtime.kafka.reconnect import pace
 
 
 class LaneConsumer(Consumer):  # type: ignore[misc]
@@ -38,6 +39,7 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
 
     async def on_start(self) -> None:
         self._kafka = AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters())
+        pace(self._kafka._client)
         await self._kafka.start()
 
     async def on_stop(self) -> None:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.runtime.errors import Transient
+from services.runtime.kafka.reconnect import pace
 from services.runtime.processor import Globals
 
 _POLL_MS = 500
@@ -48,6 +49,7 @@ class GlobalsReader:
             max_partition_fetch_bytes=4 << 20,
             **self._parameters,
         )
+        pace(self._consumer._client)
         await self._consumer.start()
         self._consumer.assign(list(self._topics))
         try:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 from services.runtime.effects import Send
 from services.runtime.errors import UserError
 from services.runtime.kafka.connection import broker_name, connection
+from services.runtime.kafka.reconnect import pace
 from services.runtime.partitioner import partition_of
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
@@ -63,6 +64,7 @@ class LogClient:
             producer = AIOKafkaProducer(
                 enable_idempotence=True, acks="all", linger_ms=5, max_request_size=LARGEST_REQUEST, **self._parameters
             )
+            pace(producer.client)
             await self._reached(producer)
             self._producer = producer
         while len(self._sending) >= _IN_FLIGHT:
@@ -177,13 +179,15 @@ class LogClient:
             await consumer.stop()
 
     def _consumer(self) -> Any:
-        return AIOKafkaConsumer(
+        consumer = AIOKafkaConsumer(
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 << 20,
             **self._parameters,
         )
+        pace(consumer._client)
+        return consumer
 
     def _all(self, topic: str, partitions: Sequence[int]) -> list[Any]:
         return [TopicPartition(broker_name(self._settings, topic), partition) for partition in partitions]

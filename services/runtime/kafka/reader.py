@@ -18,6 +18,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 
 from services.runtime.errors import Transient
+from services.runtime.kafka.reconnect import pace
 
 EARLIEST, LATEST = -2, -1
 _BACKOFF_S = 0.05
@@ -40,6 +41,7 @@ class LogReader:
     def __init__(self, parameters: dict[str, Any], *, client_id: str, patience_s: float, fetch_bytes: int = 4 << 20):
         timeout_ms = int(patience_s * 1000)
         self._client = AIOKafkaClient(client_id=client_id, request_timeout_ms=timeout_ms, **parameters)
+        pace(self._client)
         self._patience_s = patience_s
         self._fetch_bytes = fetch_bytes
 
