@@ -1,34 +1,39 @@
 """Conditions, compiled once to closures: what a criterion asks of traits or of an event.
 
-Compiled, a condition takes a mapping of values by name and answers yes or no; it never raises, whatever it is given.
+Compiled, a condition takes a person's traits by name, or an event, and answers yes or no; it never raises, whatever it
+is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import TypeVar
 
 from baton_schemas.contract import Scalar
 from baton_schemas.documents.definition import Condition
+from baton_schemas.engagement import EngagementRecorded
+from services.scorer import hot
 
+T = TypeVar("T")
 Answer = Scalar | list[Scalar]
 Values = Mapping[str, Answer]
+Event = EngagementRecorded | hot.Act
 Test = Callable[[Values], bool]
+EventTest = Callable[[Event], bool]
 ScalarTest = Callable[[Scalar], bool]
 MOST_REMEMBERED, LONGEST_REMEMBERED = 4096, 100
 _WORDS = {True: frozenset({"true", "yes"}), False: frozenset({"false", "no"})}
 
 
 def compile_condition(condition: Condition) -> Test:
-    """The closure of a condition."""
-    if condition.all is not None:
-        return _every([compile_condition(part) for part in condition.all])
-    if condition.any is not None:
-        return _some([compile_condition(part) for part in condition.any])
-    if condition.not_ is not None:
-        inner = compile_condition(condition.not_)
-        return lambda values: not inner(values)
-    subject = f"@{condition.field}" if condition.field else condition.subject()
-    return _test(subject or "", condition)
+    """The closure of a condition on traits."""
+    return _compiled(condition, _of_traits)
+
+
+def compile_event_condition(condition: Condition) -> EventTest:
+    """The closure of a condition on an event: its properties and its own fields are read where they are."""
+    return _compiled(condition, _of_event)
 
 
 def compile_remembered(condition: Condition) -> Test:
@@ -43,9 +48,39 @@ def compile_remembered(condition: Condition) -> Test:
     return compile_condition(condition)
 
 
+def _compiled(condition: Condition, reader: Callable[[Condition], Callable[[T], Answer]]) -> Callable[[T], bool]:
+    if condition.all is not None:
+        return _every([_compiled(part, reader) for part in condition.all])
+    if condition.any is not None:
+        return _some([_compiled(part, reader) for part in condition.any])
+    if condition.not_ is not None:
+        inner = _compiled(condition.not_, reader)
+        return lambda of: not inner(of)
+    return _test(reader(condition), condition)
+
+
+def _of_traits(condition: Condition) -> Callable[[Values], Answer]:
+    subject = _subject(condition)
+    return lambda values: values.get(subject)
+
+
+def _of_event(condition: Condition) -> Callable[[Event], Answer]:
+    if condition.field is None:
+        subject = _subject(condition)
+        return lambda event: event.properties.get(subject)
+    if not condition.field.startswith("campaign."):
+        return attrgetter(condition.field)
+    part: Callable[[object], Answer] = attrgetter(condition.field.removeprefix("campaign."))
+    return lambda event: None if event.campaign is None else part(event.campaign)
+
+
+def _subject(condition: Condition) -> str:
+    return f"@{condition.field}" if condition.field else condition.subject() or ""
+
+
 def _subjects(condition: Condition) -> set[str]:
-    if condition.field or condition.subject() is not None:
-        return {f"@{condition.field}" if condition.field else condition.subject() or ""}
+    if condition.subject() is not None:
+        return {_subject(condition)}
     return {subject for part in condition.parts() for subject in _subjects(part)}
 
 
@@ -71,20 +106,20 @@ def _remembered(test: Test, subject: str) -> Test:
     return remembered
 
 
-def _every(tests: list[Test]) -> Test:
-    def every(values: Values) -> bool:
+def _every(tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:
+    def every(of: T) -> bool:
         for test in tests:  # noqa: SIM110  a plain loop, on the hot path
-            if not test(values):
+            if not test(of):
                 return False
         return True
 
     return every
 
 
-def _some(tests: list[Test]) -> Test:
-    def some(values: Values) -> bool:
+def _some(tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:
+    def some(of: T) -> bool:
         for test in tests:  # noqa: SIM110  a plain loop, on the hot path
-            if test(values):
+            if test(of):
                 return True
         return False
 
@@ -108,13 +143,13 @@ def as_number(value: Scalar) -> float | None:
     return float(value) if abs(value) < 1e300 else None
 
 
-def _test(subject: str, condition: Condition) -> Test:
+def _test(read: Callable[[T], Answer], condition: Condition) -> Callable[[T], bool]:
     tests = _scalar_tests(condition)
     exists = condition.exists
     first = tests[0] if len(tests) == 1 else lambda element: all(test(element) for test in tests)
 
-    def holds(values: Values) -> bool:
-        value = values.get(subject)
+    def holds(of: T) -> bool:
+        value = read(of)
         if value is None or value == "" or value == []:  # noqa: PLR1714  three plain comparisons, on the hot path
             return exists is False
         if exists is False:

@@ -19,7 +19,7 @@ from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
-from services.scorer.conditions import Test, compile_condition, compile_remembered
+from services.scorer.conditions import EventTest, Test, compile_condition, compile_event_condition, compile_remembered
 
 SCALE = 1 << 24
 """The weight of a fresh event; decayed weights are integers below it."""
@@ -47,7 +47,7 @@ class EngagementRule:
     cap: int | None
     half_life_h: float | None
     weights: array[int] | None
-    test: Test | None
+    test: EventTest | None
 
     def younger_by(self, events: int) -> int:
         """The most points (tenths) that `events` gain when each looks 23 hours younger; with rounding."""
@@ -174,7 +174,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
             None if criterion.cap is None else tenths(criterion.cap),
             None if criterion.half_life_days is None else criterion.half_life_days * 24,
             None if criterion.half_life_days is None else _weights(criterion.half_life_days * 24),
-            None if criterion.when is None else compile_condition(criterion.when),
+            None if criterion.when is None else compile_event_condition(criterion.when),
         )
         for criterion in definition.engagement
     )

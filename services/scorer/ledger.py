@@ -29,6 +29,7 @@ ID_BYTES = 6
 IDS_DAYS = 31
 FULL_DAY = 20
 COUNT_DAYS = 60
+_HALF = SCALE // 2
 ALL = "*"
 """The line of all events that met any criterion; no criterion can have this name."""
 
@@ -90,20 +91,23 @@ def is_too_late(ledger: Ledger, hour: int) -> bool:
 
 def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
     """Counts one event once. It must not be too late, and `advance` must have been told of its hour before."""
-    today, day = ledger.newest // 24, hour // 24
-    buckets = ledger.lines.get(criterion)
-    by_day = day * 48 + 1
+    day = hour // 24
+    code = by_day = day * 48 + 1
+    if day >= ledger.newest // 24 - 1:
+        code = hour * 2
+    lines = ledger.lines
+    buckets = lines.get(criterion)
     if buckets is None:
-        ledger.lines[criterion] = {hour * 2 if day >= today - 1 else by_day: id}
-        if len(ledger.lines) > 1:
-            ledger.lines = dict(sorted(ledger.lines.items()))
+        late = bool(lines) and criterion < next(reversed(lines))
+        lines[criterion] = {code: id}
+        if late:
+            ledger.lines = dict(sorted(lines.items()))
         return "counted"
     if type(buckets.get(by_day)) is int:
         return "full"
     for held in buckets.values():
         if type(held) is bytes and id in held and _holds(held, id):
             return "repeated"
-    code = hour * 2 if day >= today - 1 else by_day
     before = buckets.get(code)
     if before is None:
         late = code < next(reversed(buckets))
@@ -112,24 +116,29 @@ def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
             ledger.lines[criterion] = buckets = dict(sorted(buckets.items()))
     else:
         buckets[code] = _with(before, id)
-    return "filled" if _fill_up(ledger, criterion, day) else "counted"
+    return "filled" if _fill_up(ledger, buckets, criterion, day) else "counted"
 
 
-def read_line(rule: EngagementRule, sources: Iterable[Buckets], now_hour: int) -> Reading:
+def read_line(rule: EngagementRule, sources: Sequence[Buckets], now_hour: int) -> Reading:
     """The line of one criterion over all sources."""
     weights, weighed, count, latest = rule.weights, 0, 0, 0
     beyond = 0 if weights is None else len(weights)
     for buckets in sources:
+        hour = 0
         for code, held in buckets.items():
             number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]
             count += number
             hour = (code >> 1) + 23 if code & 1 else code >> 1
-            latest = max(latest, hour)
             if weights is None or hour >= now_hour:
                 weighed += number * SCALE
             elif (age := now_hour - hour) < beyond:
                 weighed += number * weights[age]
-    return _reading(rule, weighed, count, latest)
+        latest = max(latest, hour)  # codes come in order, and so do the days that they are of
+    uncapped = rule.points * weighed
+    points, cap = rounded(uncapped), rule.cap
+    if cap is not None and (points > cap > 0 or points < cap < 0):
+        return Reading(rule, cap, uncapped, count, latest, capped=True)
+    return Reading(rule, points, uncapped, count, latest, capped=False)
 
 
 def read_lines(rules: Iterable[EngagementRule], ledgers: Sequence[Ledger], now_hour: int) -> list[Reading]:
@@ -165,17 +174,7 @@ def counted(ledgers: Iterable[Ledger]) -> int:
 
 def rounded(raw: int) -> int:
     """Tenths from tenths x SCALE, halves away from zero, so that a line and its negative mirror each other."""
-    return (raw + SCALE // 2) // SCALE if raw >= 0 else -((SCALE // 2 - raw) // SCALE)
-
-
-def _reading(rule: EngagementRule, weighed: int, count: int, latest: int) -> Reading:
-    uncapped = rule.points * weighed
-    points = rounded(uncapped)
-    cap = rule.cap
-    capped = cap is not None and abs(points) > abs(cap)
-    if capped and cap is not None:
-        points = cap
-    return Reading(rule, points, uncapped, count, latest, capped)
+    return (raw + _HALF) // SCALE if raw >= 0 else -((_HALF - raw) // SCALE)
 
 
 def _number(held: bytes | int) -> int:
@@ -202,16 +201,16 @@ def _with(held: bytes | int, id: bytes) -> bytes:
     return b"".join(sorted((*ids, id)))
 
 
-def _fill_up(ledger: Ledger, criterion: str, day: int) -> bool:
+def _fill_up(ledger: Ledger, buckets: Buckets, criterion: str, day: int) -> bool:
     """Makes a day that holds 20 events one bucket without ids; answers whether it did."""
-    buckets = ledger.lines[criterion]
-    first, beyond, number = day * 48, (day + 1) * 48, 0
-    for code in reversed(buckets):
+    first, length = day * 48, 0
+    beyond = first + 48
+    for code in reversed(buckets):  # the usual event is of the newest day, so few buckets are looked at
         if code < first:
             break
         if code < beyond:
-            number += _number(buckets[code])
-    if number < FULL_DAY:
+            length += len(buckets[code])  # type: ignore[arg-type]  # a day that is not full holds ids alone
+    if length < FULL_DAY * ID_BYTES:
         return False
     kept = {code: held for code, held in buckets.items() if not first <= code < beyond}
     kept[first + 1] = FULL_DAY

@@ -19,6 +19,8 @@ MAX_TRAITS = 64
 MAX_ACTS = 20
 MAX_TEXT = 1000
 MAX_LIST = 50
+SUBJECTS = ("title", "name", "subject", "content", "webinar", "form", "path")
+_SUBJECTS = frozenset(SUBJECTS)
 VERSION = b"\x01"
 _OFFSET = 1 << 62
 
@@ -40,12 +42,7 @@ class Act(NamedTuple):
     at: int
     tie: bytes
     action: str
-    subject: str | None = None
-
-    def packed(self) -> bytes:
-        """Time, id, action and subject as bytes."""
-        said = self.action if self.subject is None else f"{self.action}\0{self.subject}"
-        return (self.at + _OFFSET).to_bytes(8, "big") + self.tie + said.encode(errors="replace")
+    subject: str | None
 
 
 class Facts(msgspec.Struct, array_like=True, frozen=True):
@@ -77,30 +74,33 @@ def event_id(source: str, id: str) -> bytes:
 def set_trait(profile: Profile, name: str, value: Value, at: int, tie: bytes) -> bool:
     """Takes a trait in unless a later one is known; None and empty text say nothing. Answers whether it changed."""
     value = bounded(value)
-    if value in (None, "", []):
-        return False
-    old = profile.traits.get(name)
-    if old is not None and (old.at, old.tie, _order(old.value)) >= (at, tie, _order(value)):
+    if value is None or value == "" or value == []:  # noqa: PLR1714  three plain comparisons, on the hot path
         return False
     traits = profile.traits
+    old = traits.get(name)
+    if old is not None and (old.at, old.tie, _order(old.value)) >= (at, tie, _order(value)):
+        return False
+    late = old is None and bool(traits) and name < next(reversed(traits))
     traits[name] = Latest(at, tie, value)
-    if old is None:
-        if len(traits) > MAX_TRAITS:
-            oldest = min(traits, key=lambda each: (traits[each].at, each))
-            del traits[oldest]
+    if len(traits) > MAX_TRAITS:
+        oldest = min(traits, key=lambda each: (traits[each].at, each))
+        del traits[oldest]
+    if late:
         profile.traits = dict(sorted(traits.items()))
     return old is None or old.value != value
 
 
-def add_act(profile: Profile, act: Act) -> None:
+def add_act(profile: Profile, at: int, tie: bytes, action: str, subject: str | None) -> None:
     """Adds an act to the newest ones, newest first, once."""
-    acts, packed = profile.acts, act.packed()
+    said = action if subject is None else f"{action}\0{subject}"
+    acts, packed = profile.acts, (at + _OFFSET).to_bytes(8, "big") + tie + said.encode(errors="replace")
     if not acts or packed > acts[0]:
         acts.insert(0, packed)
     elif packed not in acts:
         acts.append(packed)
         acts.sort(reverse=True)
-    del acts[MAX_ACTS:]
+    if len(acts) > MAX_ACTS:
+        del acts[MAX_ACTS:]
 
 
 def later(one: Latest | None, other: Latest | None) -> Latest | None:
@@ -140,6 +140,8 @@ def bounded(value: Value) -> Value:
     >>> bounded(float("inf")), bounded(2**70) == str(2**70), bounded([1, None])
     ('inf', True, [1])
     """
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value
     if isinstance(value, list):
         kept: list[Scalar] = [_bounded(each) for each in value[:MAX_LIST] if each is not None]
         return kept
@@ -148,10 +150,11 @@ def bounded(value: Value) -> Value:
 
 def subject_of(properties: Mapping[str, Value], url: str | None) -> str | None:
     """What an act was about, for the dossier: a title or name if the event has one, else the path of its page."""
-    for name in ("title", "name", "subject", "content", "webinar", "form", "path"):
-        value = properties.get(name)
-        if isinstance(value, str) and value:
-            return value[:120]
+    if not _SUBJECTS.isdisjoint(properties):
+        for name in SUBJECTS:
+            value = properties.get(name)
+            if isinstance(value, str) and value:
+                return value[:120]
     return url.partition("?")[0][:120] if url else None
 
 
