@@ -40,6 +40,9 @@ from services.runtime.tracebacks import message
 log = structlog.get_logger(__name__)
 
 MAX_STATE = 900_000
+COMPRESSION = "zstd"
+"""Of journal and outputs. States of one group are alike: zstd makes them a third smaller than lz4 does, in a third of
+the time, since the client has lz4 search as hard as it can (level 9) and zstd at its middle."""
 Observe = Callable[[Sequence[Observation]], None]
 
 
@@ -102,7 +105,7 @@ class Core:
             enable_idempotence=True,
             acks="all",
             linger_ms=0,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             max_batch_size=self.settings.journal_batch_bytes,
             max_request_size=64 << 20,
             request_timeout_ms=self.settings.session_timeout_ms,
