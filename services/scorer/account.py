@@ -8,11 +8,15 @@ member is answered even when there is no story: before that it does not qualify,
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
-from baton_schemas.accounts import AccountSignal, Colleague, MemberChanged
-from baton_schemas.crm import AccountFacts, AccountStanding
+from baton_schemas.accounts import AccountSignal
+from baton_schemas.contract import format_time, parse_time
+from baton_schemas.crm import AccountFacts
+from services.scorer.hops import ENCODER as JSON
+from services.scorer.hops import Colleague, Summary
 
 PREFIX = b"a:"
 MAX_MEMBERS = 500
@@ -39,7 +43,15 @@ class Account(msgspec.Struct, array_like=True):
     version: int = 0
 
 
-def member_changed(account: Account, key: str, change: MemberChanged) -> list[AccountSignal]:
+class Story(NamedTuple):
+    """What a member should hear: `value` is an AccountSignal as JSON."""
+
+    person: str
+    version: int
+    value: bytes
+
+
+def member_changed(account: Account, key: str, change: Summary) -> list[Story]:
     """Takes a summary in; answers with what members should hear. Older summaries change nothing."""
     known = account.members.get(change.person)
     if known is not None and known.version >= change.version:
@@ -54,15 +66,16 @@ def member_changed(account: Account, key: str, change: MemberChanged) -> list[Ac
         change.version,
         change.grade or "D4",
         change.job_title,
-        change.engaged_at,
+        None if change.engaged_at is None else parse_time(change.engaged_at),
         known.told if known is not None else "",
     )
-    account.members = dict(sorted(account.members.items()))
+    if known is None:
+        account.members = dict(sorted(account.members.items()))
     others = [each for each in _warm(account) if each != change.person]
     return _tell(account, key, [change.person, *others], asks=change.person)
 
 
-def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[AccountSignal]:
+def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[Story]:
     """Takes the CRM's word in, if it is newer; answers with what members should hear."""
     if facts.at < account.standing_at:
         return []
@@ -86,21 +99,33 @@ def unpack(packed: bytes) -> Account:
     return _DECODER.decode(memoryview(packed)[1:])
 
 
-def _tell(account: Account, key: str, persons: list[str], *, asks: str | None = None) -> list[AccountSignal]:
-    standing = None if account.standing is None else AccountStanding.model_validate_json(account.standing)
-    engaged = _warm(account)
-    signals = []
+class _Told(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An AccountSignal of parts that are JSON already: a colleague is written once for all who hear of it."""
+
+    account: str
+    person: str
+    version: int
+    standing: msgspec.Raw | None = None
+    colleagues: list[msgspec.Raw]
+
+
+def _tell(account: Account, key: str, persons: list[str], *, asks: str | None = None) -> list[Story]:
+    members = account.members
+    standing = None if account.standing is None else msgspec.Raw(account.standing)
+    engaged = {person: _colleague(person, members[person]) for person in _warm(account)}
+    stories = []
     for person in persons:
-        colleagues = [_colleague(account, each) for each in engaged if each != person][:MAX_COLLEAGUES]
-        if standing is None and not colleagues and not account.members[person].told and person != asks:
+        member = members[person]
+        colleagues = [each for name, each in engaged.items() if name != person][:MAX_COLLEAGUES]
+        if standing is None and not colleagues and not member.told and person != asks:
             continue
-        signal = AccountSignal(account=key, person=person, version=0, standing=standing, colleagues=colleagues)
-        told = blake2b(signal.to_json(), digest_size=8).hexdigest()
-        if told != account.members[person].told:
-            account.members[person].told = told
-            account.version += 1
-            signals.append(signal.model_copy(update={"version": account.version}))
-    return signals
+        story = _Told(account=key, person=person, version=0, standing=standing, colleagues=colleagues)
+        told = blake2b(JSON.encode(story), digest_size=8).hexdigest()
+        if told != member.told:
+            member.told = told
+            story.version = account.version = account.version + 1
+            stories.append(Story(person, story.version, JSON.encode(story)))
+    return stories
 
 
 def _warm(account: Account) -> list[str]:
@@ -113,9 +138,11 @@ def _rank(member: Member, person: str) -> tuple[str, str, int, str]:
     return member.grade[-1:], member.grade[:1], -(member.engaged_at or 0), person
 
 
-def _colleague(account: Account, person: str) -> Colleague:
-    member = account.members[person]
-    return Colleague(person=person, grade=member.grade, job_title=member.job_title, engaged_at=member.engaged_at)
+def _colleague(person: str, member: Member) -> msgspec.Raw:
+    at = None if member.engaged_at is None else format_time(member.engaged_at)
+    return msgspec.Raw(
+        Colleague(person=person, grade=member.grade, job_title=member.job_title, engaged_at=at).to_json()
+    )
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -5,28 +5,26 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import blake2b
 
-import msgspec
-
-from baton_schemas.accounts import MemberChanged
+from baton_schemas.accounts import AccountSignal
 from baton_schemas.contract import Contract, format_time
-from baton_schemas.envelope import envelop, to_headers
-from baton_schemas.identity import IdentityLinked, LedgerPublished
+from baton_schemas.envelope import to_headers
 from baton_schemas.keys import handoff_id
 from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
 from services.runtime.effects import Send
 from services.runtime.origin import Origin
 from services.runtime.record import Record
-from services.scorer.account import story_of
+from services.scorer.account import Story, story_of
 from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of, dossier_of
 from services.scorer.explanation import ledger_content, missing
+from services.scorer.hops import ENCODER, Linked, Published, Summary
 from services.scorer.identity import Publication
 from services.scorer.intake import Envelope
 from services.scorer.person import Link, Person
 from services.scorer.qualification import Judgement, tier_of
 
 SOURCE = "/baton/scorer"
-_JSON = msgspec.json.Encoder()
+_CONTENT_TYPE, _SPECVERSION, _, _SOURCE, _, _ = to_headers(id="", source=SOURCE, type="", time=0)
 RECORDED_HEADER = "baton-recorded"
 """When the log took a re-keyed event in first (Baton ms): latency is counted from there."""
 
@@ -51,7 +49,19 @@ def timer_cause(name: str, due: int) -> str:
 
 def record(topic: str, key: str, data: Contract, *, cause: str, at: int, part: str = "") -> Send:
     """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause)."""
-    headers, value = envelop(data, id=_id(data.TYPE, key, cause, part), source=SOURCE, time=at)
+    return _record(topic, key, data.TYPE, data.to_json(), cause=cause, at=at, part=part)
+
+
+def _record(topic: str, key: str, kind: str, value: bytes, *, cause: str, at: int, part: str) -> Send:
+    """The same, written already; its headers are those of `to_headers`, of parts that are mostly made once."""
+    headers = (
+        _CONTENT_TYPE,
+        _SPECVERSION,
+        ("ce_id", _id(kind, key, cause, part).encode()),
+        _SOURCE,
+        ("ce_type", kind.encode()),
+        ("ce_time", format_time(at).encode()),
+    )
     return Send(topic, key.encode(), value, headers)
 
 
@@ -70,22 +80,23 @@ def rekeyed(original: Record, envelope: Envelope, key: str, at: int, recorded: i
 
 def linked(person: str, root: str | None, *, at: int, evidence: str, cause: str, now: int) -> Send:
     """Evidence, to the identity it is about, that it belongs to `root`, or no longer to anybody."""
-    data = IdentityLinked(person=person, root=root, at=at, cause=evidence)
-    return record("engagement.linked", person, data, cause=cause, at=now, part=root or "")
+    value = Linked(person=person, root=root, at=format_time(at), cause=evidence).to_json()
+    return _record("engagement.linked", person, Linked.TYPE, value, cause=cause, at=now, part=root or "")
 
 
 def published(publication: Publication, via: str, link: Link, *, cause: str, now: int) -> Send:
     """A profile for a root, or the word that it is taken back."""
     to, source, version, packed = publication
-    data = LedgerPublished(
+    data = Published(
         source=source,
         version=version,
         packed=None if packed is None else b64encode(packed).decode(),
         via=via,
-        linked_at=link.at,
+        linked_at=format_time(link.at),
         link_cause=link.cause,
     )
-    return record("engagement.linked", to, data, cause=cause, at=now, part=f"{source}|{version}|{packed is None}")
+    part = f"{source}|{version}|{packed is None}"
+    return _record("engagement.linked", to, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
 
 
 def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: int) -> Send:
@@ -107,9 +118,7 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         data["next_change_at"] = format_time(lead.check_at)
     data["cause"] = cause
     # a repeat of the causing event, taken in later, may be judged anew: that is another truth, so another id
-    name = _id(LeadScored.TYPE, key, cause, str(now))
-    headers = to_headers(id=name, source=SOURCE, type=LeadScored.TYPE, time=now)
-    return Send("leads.scored", key.encode(), _JSON.encode(data), headers)
+    return _record("leads.scored", key, LeadScored.TYPE, ENCODER.encode(data), cause=cause, at=now, part=str(now))
 
 
 def unscored(key: str) -> Send:
@@ -152,6 +161,33 @@ def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merg
     return record("leads.qualified", key, data, cause=cause, at=now, part=handoff)
 
 
-def member(account: str, data: MemberChanged, *, cause: str, now: int) -> Send:
-    """A person's summary for its account."""
-    return record("accounts.members", account, data, cause=cause, at=now, part=f"{data.person}|{data.version}")
+def member(
+    account: str,
+    person: str,
+    version: int,
+    *,
+    grade: str | None = None,
+    job_title: str | None = None,
+    engaged_at: int | None = None,
+    removed: bool = False,
+    cause: str,
+    now: int,
+) -> Send:
+    """A person's summary for its account, or that it left."""
+    data = Summary(
+        account=account,
+        person=person,
+        version=version,
+        grade=grade,
+        job_title=job_title,
+        engaged_at=None if engaged_at is None else format_time(engaged_at),
+        removed=removed,
+    )
+    part = f"{person}|{version}"
+    return _record("accounts.members", account, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+
+
+def signal(story: Story, *, cause: str, now: int) -> Send:
+    """The account's story, for a member."""
+    part = str(story.version)
+    return _record("accounts.signals", story.person, AccountSignal.TYPE, story.value, cause=cause, at=now, part=part)

@@ -56,6 +56,12 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_agent: _Text | None = None
 
 
+def read_recorded(data: bytes) -> Act | EngagementRecorded:
+    """The act in a value. Raises the contract's ValidationError."""
+    act = read_act(data)
+    return EngagementRecorded.model_validate_json(data) if act is None else act
+
+
 def read_act(data: bytes) -> Act | None:
     """The act in a value, or None: then the contract must be asked.
 

@@ -16,7 +16,7 @@ own profile back is in one; it gives way if its link is older than the one it ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -43,9 +43,10 @@ class Identity(NamedTuple):
 
 
 class Owned(NamedTuple):
-    """Whose an event is: its owner, and the keys of the identities it links to the owner."""
+    """Whose an event is: its owner, the owner's key as bytes, and the keys of the identities it links to the owner."""
 
     owner: Identity
+    key: bytes
     weaker: tuple[str, ...]
 
 
@@ -65,11 +66,6 @@ class Keyring:
     secret: bytes
     key_id: str
 
-    def key(self, kind: IdentifierKind, normalised: str) -> str:
-        """The person key of a normalised identifier: equal to `baton_schemas.keys.person_key`."""
-        material = f"{kind}:{normalised}".encode(errors="surrogatepass")
-        return f"{self.key_id}.{blake2b(material, digest_size=16, key=self.secret).hexdigest()}"
-
     def account(self, account: str) -> str:
         """The account key of a company's domain or id."""
         return _account_key(self.secret, self.key_id, account)
@@ -79,33 +75,52 @@ class Keyring:
         if isinstance(event, PersonAliased):
             person, previous = self._identities(event.person), self._identities(event.previous)
             first, second = (previous, person) if previous[0].rank < person[0].rank else (person, previous)
-            return _owned([*first, *second])
-        return _owned(self._identities(event.person))  # type: ignore[union-attr]  # all others have a person
+            return _owned((*first, *second))
+        who: Identifiers | hot.Who = event.person  # type: ignore[union-attr]  # all others have a person
+        return _owner(self.secret, self.key_id, who.email, who.user_id, who.anonymous_id)
 
     def unlinked(self, event: PersonUnlinked) -> list[str]:
         """The keys of the identities that an unlinking names."""
         return [identity.key for identity in self._identities(event.previous)]
 
-    def _identities(self, identifiers: Identifiers | hot.Who) -> list[Identity]:
-        """Strongest first."""
-        found = []
-        if identifiers.email is not None and (text := normalise("email", identifiers.email)):
-            found.append(Identity(0, self.key("email", text), text))
-        if identifiers.user_id is not None and (text := normalise("user_id", identifiers.user_id)):
-            found.append(Identity(1, self.key("user_id", text), None))
-        if identifiers.anonymous_id is not None and (text := normalise("anonymous_id", identifiers.anonymous_id)):
-            found.append(Identity(2, self.key("anonymous_id", text), None))
-        if not found:
-            raise Permanent(
-                "no_identifier", field="person", fix="one of email, user_id, anonymous_id must not be blank"
-            )
-        return found
+    def _identities(self, who: Identifiers) -> list[Identity]:
+        return _identities(self.secret, self.key_id, who.email, who.user_id, who.anonymous_id)
+
+
+@lru_cache(maxsize=16_384)
+def _owner(secret: bytes, key_id: str, email: str | None, user_id: str | None, anonymous_id: str | None) -> Owned:
+    """Whose an event with these identifiers is: people come again, so the latest are remembered."""
+    return _owned(_identities(secret, key_id, email, user_id, anonymous_id))
+
+
+def _identities(
+    secret: bytes, key_id: str, email: str | None, user_id: str | None, anonymous_id: str | None
+) -> list[Identity]:
+    """Strongest first. Raises Permanent no_identifier when all are blank."""
+    given: tuple[tuple[IdentifierKind, str | None], ...] = (
+        ("email", email),
+        ("user_id", user_id),
+        ("anonymous_id", anonymous_id),
+    )
+    found = []
+    for rank, (kind, identifier) in enumerate(given):
+        if identifier is not None and (text := normalise(kind, identifier)):
+            found.append(Identity(rank, _key(secret, key_id, kind, text), text if kind == "email" else None))
+    if not found:
+        raise Permanent("no_identifier", field="person", fix="one of email, user_id, anonymous_id must not be blank")
+    return found
 
 
 @lru_cache(maxsize=8192)
 def _account_key(secret: bytes, key_id: str, account: str) -> str:
     """Asked for at each judgement of a company's people, so the latest are remembered."""
     return account_key(secret, key_id, account)
+
+
+def _key(secret: bytes, key_id: str, kind: IdentifierKind, normalised: str) -> str:
+    """The person key of a normalised identifier: equal to `baton_schemas.keys.person_key`."""
+    material = f"{kind}:{normalised}".encode(errors="surrogatepass")
+    return f"{key_id}.{blake2b(material, digest_size=16, key=secret).hexdigest()}"
 
 
 def claim(person: Person, weaker: str, at: int, cause: str) -> bool:
@@ -191,9 +206,7 @@ def _all(person: Person, key: str, to: str, *, taken_back: bool) -> Iterator[Pub
             yield Publication(to, source, held.version, None if taken_back else held.packed)
 
 
-def _owned(identities: list[Identity]) -> Owned:
-    owner = identities[0]
-    if len(identities) == 1:
-        return Owned(owner, ())
-    weaker = dict.fromkeys(identity.key for identity in identities[1:] if identity.key != owner.key)
-    return Owned(owner, tuple(weaker))
+def _owned(identities: Sequence[Identity]) -> Owned:
+    owner, *others = identities
+    weaker = dict.fromkeys(identity.key for identity in others if identity.key != owner.key)
+    return Owned(owner, owner.key.encode(), tuple(weaker))

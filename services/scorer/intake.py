@@ -7,38 +7,38 @@ the log took it in.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
+import msgspec
 from pydantic import ValidationError
 
-from baton_schemas.contract import Contract, parse_time
-from baton_schemas.engagement import EngagementRecorded
+from baton_schemas.contract import parse_time
 from baton_schemas.envelope import JSON_TYPE, EnvelopeError, from_record
 from services.runtime.errors import Permanent
-from services.runtime.record import Record
-from services.scorer import hot
+from services.runtime.record import Headers, Record
 from services.scorer.ledger import HOUR_MS
 from services.scorer.profile import event_id
 
+T = TypeVar("T")
 MAX_VALUE_BYTES = 256 * 1024
 HORIZON_MS = 30 * 24 * HOUR_MS
 AHEAD_MS = 5 * 60_000
 
 
-class Envelope(NamedTuple):
-    """A record's CloudEvents attributes; `time` in ms or None, `plain` when its headers are in binary mode."""
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """A record's CloudEvents attributes; `time` in ms or None. A struct, since one is made for each record."""
 
     id: str
     source: str
     type: str
     time: int | None
     data: bytes
-    plain: bool
 
 
 def open_envelope(record: Record) -> Envelope:
     """The envelope of a record. Raises Permanent: null_value, value_too_large, key_not_utf8, not_cloudevent."""
-    value = record.value
+    value, headers = record.value, record.headers
     if value is None:
         raise Permanent("null_value", field="value", fix="send a CloudEvent")
     if len(value) > MAX_VALUE_BYTES:
@@ -48,27 +48,38 @@ def open_envelope(record: Record) -> Envelope:
             key.decode()
         except UnicodeDecodeError:
             raise Permanent("key_not_utf8", field="key", fix="send UTF-8, or no key at all") from None
+    found = dict(headers)
+    try:  # the usual form: binary mode, lower-case names, each attribute once
+        if found["content-type"] == JSON_TYPE and found["ce_specversion"] == b"1.0" and len(found) == len(headers):
+            time = found.get("ce_time")
+            at = None if time is None else parse_time(time.decode())
+            read = Envelope(found["ce_id"].decode(), found["ce_source"].decode(), found["ce_type"].decode(), at, value)
+            if read.id and read.source:
+                return read
+    except (KeyError, ValueError, AttributeError):
+        pass  # all else, an attribute that is null or no text, too: the envelope's own reading says what it is
+    return _read(headers, value)
+
+
+def _read(headers: Headers, value: bytes) -> Envelope:
     try:
-        plain = _binary(record, value)
-        if plain is not None:
-            return plain
-        event = from_record(record.headers, value)
+        event = from_record(headers, value)
     except EnvelopeError as error:
         raise Permanent("not_cloudevent", field=error.field, fix=error.fix) from None
     if event.data is None:
         raise Permanent("null_value", field="data", fix="send the event's data")
-    return Envelope(event.id, event.source, event.type, event.time, event.data, plain=False)
+    return Envelope(event.id, event.source, event.type, event.time, event.data)
 
 
-def read_event(models: dict[str, type[Contract]], envelope: Envelope) -> Contract | hot.Act:
-    """The event's data, checked. Raises Permanent: unknown_type, invalid_json, no_identifier, invalid_field."""
-    model = models.get(envelope.type)
-    if model is EngagementRecorded and (act := hot.read_act(envelope.data)) is not None:
-        return act
-    if model is None:
-        raise Permanent("unknown_type", field="ce_type", fix="send " + ", ".join(models))
+def unknown_type(known: Iterable[str]) -> Permanent:
+    """What to send instead."""
+    return Permanent("unknown_type", field="ce_type", fix="send " + ", ".join(known))
+
+
+def read_content(read: Callable[[bytes], T], envelope: Envelope) -> T:
+    """The event's data, checked. Raises Permanent: invalid_json, no_identifier, invalid_field."""
     try:
-        return model.model_validate_json(envelope.data)
+        return read(envelope.data)
     except ValidationError as error:
         raise _refusal(error) from None
 
@@ -88,23 +99,6 @@ def clamp(envelope: Envelope, recorded: int) -> tuple[int, bool]:
 def tie_of(envelope: Envelope) -> bytes:
     """The event's id in state."""
     return event_id(envelope.source, envelope.id)
-
-
-def _binary(record: Record, value: bytes) -> Envelope | None:
-    """The envelope of the usual form: binary mode, lower-case names, each attribute once. None for all else."""
-    headers = record.headers
-    found = dict(headers)
-    if len(found) != len(headers) or found.get("content-type") != JSON_TYPE or found.get("ce_specversion") != b"1.0":
-        return None
-    try:
-        time = found.get("ce_time")
-        at = None if time is None else parse_time(time.decode())
-        read = Envelope(
-            found["ce_id"].decode(), found["ce_source"].decode(), found["ce_type"].decode(), at, value, plain=True
-        )
-    except (ValueError, KeyError):
-        return None
-    return read if read.id and read.source else None
 
 
 def _refusal(error: ValidationError) -> Permanent:

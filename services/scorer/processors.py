@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections import Counter
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 
-from baton_schemas.accounts import AccountSignal, MemberChanged
-from baton_schemas.contract import Contract
+from baton_schemas.contract import Contract, parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
-from baton_schemas.engagement import PersonUnlinked
-from baton_schemas.identity import IdentityLinked, LedgerPublished
+from baton_schemas.engagement import EngagementRecorded, PersonUnlinked
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import DeadLetter, Effects
 from services.runtime.errors import Permanent
@@ -22,22 +22,37 @@ from services.runtime.state import State
 from services.scorer import account as accounts
 from services.scorer import announcement as say
 from services.scorer import hot, identity, person, profile
-from services.scorer.account import Account
+from services.scorer.account import Account, Story
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import ENGAGEMENT, fold
+from services.scorer.hops import (
+    Linked,
+    Published,
+    Signal,
+    Summary,
+    read_linked,
+    read_published,
+    read_signal,
+    read_summary,
+)
 from services.scorer.identity import Keyring
-from services.scorer.intake import Envelope, clamp, open_envelope, read_event, tie_of
-from services.scorer.person import Held, Link
+from services.scorer.intake import Envelope, clamp, open_envelope, read_content, tie_of, unknown_type
+from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
 
-_EVENTS = {model.TYPE: model for model in ENGAGEMENT}
 _REFUSALS = ("contact", "sales_contact", "direct_marketing")
 """Purposes of consent without which sales may not call."""
 
 
-def _models(*models: type[Contract]) -> dict[str, type[Contract]]:
-    return {model.TYPE: model for model in models}
+Event = Contract | hot.Act
+
+
+class _Route(NamedTuple):
+    """How a type of records is read, and what is done with its content."""
+
+    read: Callable[[bytes], Any]
+    handle: Callable[[Turn, Record, Envelope, Any], str]
 
 
 class ScorerProcessor:
@@ -52,36 +67,50 @@ class ScorerProcessor:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self.in_force = InForce()
-        self._topics: dict[
-            str, tuple[dict[str, type[Contract]], Callable[[Turn, Record, Envelope, Contract | hot.Act], str]]
-        ] = {
-            "engagement.events": (_EVENTS, self._event),
-            "engagement.linked": (_EVENTS | _models(IdentityLinked, LedgerPublished), self._linked),
-            "accounts.members": (_models(MemberChanged), self._member),
-            "accounts.signals": (_models(AccountSignal), self._signal),
-            "crm.facts": (_models(AccountFacts, PersonFacts), self._facts),
+        published = {model.TYPE: _Route(_reader(model), self._event) for model in ENGAGEMENT}
+        relayed = {model.TYPE: _Route(_reader(model), self._relayed) for model in ENGAGEMENT}
+        links = {
+            Linked.TYPE: _Route(read_linked, self._identity),
+            Published.TYPE: _Route(read_published, self._ledger),
+        }
+        facts = {
+            AccountFacts.TYPE: _Route(_reader(AccountFacts), self._account_facts),
+            PersonFacts.TYPE: _Route(_reader(PersonFacts), self._person_facts),
+        }
+        self._topics: dict[str, dict[str, _Route]] = {
+            "engagement.events": published,
+            "engagement.linked": relayed | links,
+            "accounts.members": {Summary.TYPE: _Route(read_summary, self._member)},
+            "accounts.signals": {Signal.TYPE: _Route(read_signal, self._signal)},
+            "crm.facts": facts,
         }
 
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
         """Record by record: a record that can't be used is a dead letter, the next one goes on."""
         turn = self._turn(state, context)
-        models, handle = self._topics[batch.topic]
+        routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
+        time, results = context.scale.at, []
         for record in batch.records:
-            turn.now = turn.event_at = context.time(record)
+            turn.now = turn.event_at = time(record.timestamp)
             kind = "unknown"
             try:
-                if record.value is None and batch.topic == "crm.facts":
-                    turn.count(EVENTS, "fact", "forgotten")
+                if deletes and record.value is None:
+                    results.append(("fact", "forgotten"))
                     continue
                 envelope = open_envelope(record)
-                event = read_event(models, envelope)
-                kind = event.TYPE
+                route = routes.get(envelope.type)
+                if route is None:
+                    raise unknown_type(routes)
+                read, handle = route
+                event = read_content(read, envelope)
+                kind = envelope.type
                 turn.cause = say.cause_of(envelope.source, envelope.id)
-                result = handle(turn, record, envelope, event)
+                results.append((kind, handle(turn, record, envelope, event)))
             except Permanent as error:
                 turn.effects.dead_letters.append(DeadLetter(record, error.code, error.field, error.fix))
-                result = "refused"
-            turn.count(EVENTS, kind, result)
+                results.append((kind, "refused"))
+        for (kind, result), number in Counter(results).items():
+            turn.count(EVENTS, kind, result, number=number)
         return turn.finish()
 
     def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
@@ -102,33 +131,26 @@ class ScorerProcessor:
             turn.count(REFUSED, self.name)
         return turn
 
-    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
+    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Event) -> str:
         """An event as it was published: folded in here if its owner's key is this record's, else sent on."""
         at, clamped = clamp(envelope, turn.now)
         if clamped:
             turn.count(ADJUSTED, "clamped")
         return self._engaged(turn, record, envelope, event, at, direct=True)
 
-    def _linked(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
-        if isinstance(event, IdentityLinked):
-            return self._identity(turn, _own_key(record, event.person), event)
-        if isinstance(event, LedgerPublished):
-            return self._ledger(turn, _own_key(record, None), event)
+    def _relayed(self, turn: Turn, record: Record, envelope: Envelope, event: Event) -> str:
+        """An event that was sent on."""
         turn.event_at = _recorded(record, turn.now)
         at = envelope.time if envelope.time is not None else turn.now
         return self._engaged(turn, record, envelope, event, at, direct=False)
 
-    def _engaged(
-        self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act, at: int, *, direct: bool
-    ) -> str:
+    def _engaged(self, turn: Turn, record: Record, envelope: Envelope, event: Event, at: int, *, direct: bool) -> str:
         tie = tie_of(envelope)
-        evidence = tie.hex()
         if isinstance(event, PersonUnlinked):
             for key in self._keyring.unlinked(event):
-                turn.send(say.linked(key, None, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
+                turn.send(say.linked(key, None, at=at, evidence=tie.hex(), cause=turn.cause, now=turn.now))
             return "unlinked"
-        owner, weaker = self._keyring.owned(event)
-        key_bytes = owner.key.encode()
+        owner, key_bytes, weaker = self._keyring.owned(event)
         if record.key != key_bytes:
             if not direct:
                 raise Permanent("misdirected", field="key", fix="publish to engagement.events")
@@ -139,29 +161,35 @@ class ScorerProcessor:
         if erased is not None and at <= erased:
             return ERASED
         if one is None:
-            one = person.Person(born=turn.now)
+            one = Person(born=turn.now)
         change = fold(one.profile, turn.rules, event, at, tie)
         if owner.email is not None and one.profile.email is None:
             one.profile.email = owner.email
             change = change._replace(fit=True, touched=True)
-        for key in weaker:
-            if identity.claim(one, key, at, evidence):
-                turn.send(say.linked(key, owner.key, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
+        if weaker:
+            self._claim(turn, owner.key, one, weaker, at, tie.hex())
         turn.keep(owner.key, one)
         turn.after_event(owner.key, one, change)
         return change.result
 
-    def _identity(self, turn: Turn, key: str, event: IdentityLinked) -> str:
+    def _claim(self, turn: Turn, key: str, one: Person, weaker: tuple[str, ...], at: int, evidence: str) -> None:
+        for each in weaker:
+            if identity.claim(one, each, at, evidence):
+                turn.send(say.linked(each, key, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
+
+    def _identity(self, turn: Turn, record: Record, _envelope: Envelope, event: Linked) -> str:
+        key = _own_key(record, event.person)
         one = turn.find_or_new(key)
-        link = Link(event.root, event.at, event.cause)
+        link = Link(event.root, parse_time(event.at), event.cause)
         if event.cause == ERASED and (one.link is None or one.link.stamp < link.stamp):
             one.profile = profile.Profile()
         turn.relink(key, one, link)
         return "linked"
 
-    def _ledger(self, turn: Turn, key: str, event: LedgerPublished) -> str:
+    def _ledger(self, turn: Turn, record: Record, _envelope: Envelope, event: Published) -> str:
         """A linked identity's profile: held, passed on, or proof of a ring."""
-        stamp = Link(None, event.linked_at, event.link_cause)
+        key = _own_key(record, None)
+        stamp = Link(None, parse_time(event.linked_at), event.link_cause)
         one = turn.find(key)
         if event.source == key:
             if one is not None and one.link is not None and one.root and one.link.stamp < stamp.stamp:
@@ -171,13 +199,13 @@ class ScorerProcessor:
                 turn.decide(key, one)
             return "ring"
         erased = turn.erased_at(key.encode())
-        if erased is not None and event.linked_at <= erased and event.packed is not None:
+        if erased is not None and stamp.at <= erased and event.packed is not None:
             turn.disown(event.source, erased)
             return ERASED
         if one is None:
             if event.packed is None:
                 return "repeated"
-            one = person.Person(born=turn.now)
+            one = Person(born=turn.now)
         packed = None if event.packed is None else _unpacked(event.packed)
         if not identity.hold(one, event.source, Held(event.version, event.via, packed)):
             return "repeated"
@@ -191,28 +219,26 @@ class ScorerProcessor:
             turn.decide(key, one, unmerged=packed is None)
         return "held"
 
-    def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract | hot.Act) -> str:
-        assert isinstance(event, MemberChanged)  # noqa: S101  the topic's only model
+    def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Summary) -> str:
         key = _own_key(record, event.account)
         account = turn.accounts.get(key.encode()) or Account()
         self._tell(turn, key, account, accounts.member_changed(account, key, event))
         return "member"
 
-    def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Contract | hot.Act) -> str:
-        assert isinstance(event, AccountSignal)  # noqa: S101  the topic's only model
+    def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Signal) -> str:
         key = _own_key(record, event.person)
         one = turn.find(key)
         if one is not None:
             turn.hear(key, one, event)
         return "signal"
 
-    def _facts(self, turn: Turn, record: Record, envelope: Envelope, event: Contract | hot.Act) -> str:
-        if isinstance(event, AccountFacts):
-            key = _own_key(record, event.account)
-            account = turn.accounts.get(key.encode()) or Account()
-            self._tell(turn, key, account, accounts.facts_changed(account, key, event))
-            return "fact"
-        assert isinstance(event, PersonFacts)  # noqa: S101  the topic's other model
+    def _account_facts(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountFacts) -> str:
+        key = _own_key(record, event.account)
+        account = turn.accounts.get(key.encode()) or Account()
+        self._tell(turn, key, account, accounts.facts_changed(account, key, event))
+        return "fact"
+
+    def _person_facts(self, turn: Turn, record: Record, envelope: Envelope, event: PersonFacts) -> str:
         key = _own_key(record, event.person)
         one = turn.find_or_new(key)
         facts = Facts(event.at, tie_of(envelope), event.owner, _stop(event))
@@ -227,14 +253,14 @@ class ScorerProcessor:
             turn.decide(key, one)
         return "fact"
 
-    def _tell(self, turn: Turn, key: str, account: Account, signals: list[AccountSignal]) -> None:
+    def _tell(self, turn: Turn, key: str, account: Account, stories: list[Story]) -> None:
         turn.accounts.put(key.encode(), account)
-        for signal in signals:
-            turn.send(
-                say.record(
-                    "accounts.signals", signal.person, signal, cause=turn.cause, at=turn.now, part=str(signal.version)
-                )
-            )
+        for story in stories:
+            turn.send(say.signal(story, cause=turn.cause, now=turn.now))
+
+
+def _reader(model: type[Contract]) -> Callable[[bytes], Event]:
+    return hot.read_recorded if model is EngagementRecorded else model.model_validate_json
 
 
 def _own_key(record: Record, named: str | None) -> str:

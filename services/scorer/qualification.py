@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from baton_schemas.crm import AccountStanding
 from services.scorer.conditions import Answer
 from services.scorer.definition import SCALE, EvidenceRule, FitRule, Rules
 from services.scorer.fit import fit_lines
+from services.scorer.hops import Standing
 from services.scorer.ledger import HOUR_MS, Ledger, Reading, latest_hour, read_lines
 from services.scorer.profile import Profile, traits_of
 
@@ -127,7 +127,7 @@ def stop_of(profiles: Sequence[Profile], rules: Rules, traits: Mapping[str, Answ
     return None
 
 
-def is_customer(standing: AccountStanding | None) -> bool:
+def is_customer(standing: Standing | None) -> bool:
     """Whether the account is a customer."""
     return standing is not None and standing.customer_since is not None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from baton_schemas.accounts import AccountSignal, MemberChanged
 from services.runtime.effects import Effects, Observation, Send
 from services.runtime.processor import Context
 from services.runtime.state import State, Working
@@ -20,6 +19,7 @@ from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, erased_at
 from services.scorer.definition import Rules
 from services.scorer.engagement import Change
+from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS, read_lines
 from services.scorer.person import Link, Person
@@ -53,9 +53,9 @@ class Turn:
         self._erasures = context.globals.table(ERASURES_TOPIC)
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
 
-    def count(self, metric: str, *labels: str) -> None:
-        """Adds one to a counter."""
-        self._counts[metric, labels] += 1
+    def count(self, metric: str, *labels: str, number: int = 1) -> None:
+        """Adds to a counter."""
+        self._counts[metric, labels] += number
 
     def send(self, *sends: Send) -> None:
         """Tells the world."""
@@ -217,26 +217,28 @@ class Turn:
         membership.account = account
         if account is not None:
             membership.version += 1
-            summary = MemberChanged(
-                account=account,
-                person=key,
-                version=membership.version,
+            summary = say.member(
+                account,
+                key,
+                membership.version,
                 grade=grade,
                 job_title=role,
                 engaged_at=latest_act(judgement.profiles),
+                cause=self.cause,
+                now=self.now,
             )
-            self.send(say.member(account, summary, cause=self.cause, now=self.now))
+            self.send(summary)
 
     def _leave_account(self, key: str, one: Person) -> None:
         membership = one.membership
         if membership.account is not None:
             membership.version += 1
-            gone = MemberChanged(account=membership.account, person=key, version=membership.version, removed=True)
-            self.send(say.member(membership.account, gone, cause=self.cause, now=self.now))
+            version, cause = membership.version, self.cause
+            self.send(say.member(membership.account, key, version, removed=True, cause=cause, now=self.now))
         membership.account, membership.told, membership.heard = None, "", 0
         membership.customer, membership.story = False, None
 
-    def hear(self, key: str, one: Person, signal: AccountSignal) -> None:
+    def hear(self, key: str, one: Person, signal: Signal) -> None:
         """Takes the account's story in: it goes with the next dossier; a customer's handoff is withdrawn (H3), and who
         waited for the first answer qualifies."""
         membership = one.membership

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import to_headers
+from baton_schemas.keys import person_key
 from baton_schemas.leads import LeadQualified, LeadScored
 from services.runtime.effects import Effects, Send
 from services.runtime.record import Batch, LogRecord
@@ -58,7 +59,7 @@ def record(index: int, event: dict[str, Any], taken_in: int) -> LogRecord:
         url = "https://x.example/pricing" if event["pricing"] else "https://x.example/"
         kind, data = "baton.engagement.recorded.v1", {"person": who, "action": event["action"], "url": url}
     headers = to_headers(id=f"e{index}", source="/s", type=kind, time=START + event["hour"] * HOUR)
-    key = KEYS.key("email", who["email"]).encode()
+    key = person_key(KEYS.secret, KEYS.key_id, "email", who["email"]).encode()
     return LogRecord("engagement.events", 0, taken_in, NOW + taken_in, key, json.dumps(data).encode(), headers)
 
 
