@@ -13,24 +13,26 @@ import msgspec
 from baton_schemas.feedback import OutcomeKind
 from services.router.sla import FirstTouch
 
-Stage = Literal["open", "touched", "accepted", "opportunity", "won", "lost", "rejected", "withdrawn", "unrouted"]
+Stage = Literal[
+    "open", "touched", "accepted", "opportunity", "won", "lost", "rejected", "reopened", "withdrawn", "unrouted"
+]
 Verdict = Literal["apply", "repeat", "late", "impossible"]
 
 ROUTED: frozenset[Stage] = frozenset({"open", "touched", "accepted"})
 """Sales owes an answer: the rep's capacity is in use."""
 
-ACTIVE: frozenset[Stage] = ROUTED | {"opportunity"}
+ACTIVE: frozenset[Stage] = ROUTED | {"opportunity", "reopened"}
 """No other handoff of this person and definition may be opened (H2)."""
 
 _APPLIES: dict[OutcomeKind, frozenset[Stage]] = {
     "touched": ACTIVE,
-    "accepted": frozenset({"open", "touched"}),
-    "rejected": ROUTED,
+    "accepted": frozenset({"open", "touched", "reopened"}),
+    "rejected": ROUTED | {"reopened"},
     "passed_on": ACTIVE,
     "owner_changed": ACTIVE,
-    "released": ROUTED,
-    "opportunity": ROUTED,
-    "won": frozenset({"touched", "accepted", "opportunity"}),
+    "released": ROUTED | {"reopened"},
+    "opportunity": ROUTED | {"reopened"},
+    "won": frozenset({"touched", "accepted", "opportunity", "reopened"}),
     "lost": ACTIVE,
     "reopened": frozenset({"won", "lost", "rejected"}),
 }
@@ -40,7 +42,7 @@ _REPEATS: dict[OutcomeKind, Stage] = {
     "opportunity": "opportunity",
     "won": "won",
     "lost": "lost",
-    "reopened": "opportunity",
+    "reopened": "reopened",
 }
 _HARMLESS_AFTER_CLOSE: frozenset[OutcomeKind] = frozenset({"touched", "passed_on", "owner_changed", "released"})
 

@@ -187,7 +187,7 @@ def _open_refusal(other: Handoff | None) -> Refusal | None:
     if other is None:
         return None
     rep = None if other.owner is None else other.owner.rep
-    if other.stage == "opportunity":
+    if other.stage in ("opportunity", "reopened"):
         return Refusal("open_opportunity", "This person has an open opportunity: its rep is told.", rep)
     return Refusal("already_open", "This person has an open handoff: its rep is told.", rep)
 

@@ -159,7 +159,8 @@ def _accepted(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
         _take_over(occasion, outcome.lead, handoff, rep, "accepted", "owner_changed")
     elif handoff.owner is not None:
         handoff.owner.by_person = True
-    handoff.stage = "accepted"
+    if handoff.stage != "reopened":  # what was reopened uses no capacity, and goes on so
+        handoff.stage = "accepted"
     ladder.touch(occasion, outcome.lead, handoff, min(outcome.at, answer.at))
 
 
@@ -185,10 +186,14 @@ def _rejected(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     lead.close(occasion, answer.outcome.lead, handoff, "rejected", "rejected", refund=False)
 
 
-def _reopened(_: Occasion, handoff: Handoff, __: Answer) -> None:
-    """Work goes on where it ended: with the same rep, without a clock, and without using his capacity for new leads."""
-    handoff.stage = "opportunity"
+def _reopened(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
+    """Work goes on where it ended: with the same rep, without a clock, and without using his capacity for new leads.
+    If it ended before any rep had it, one is asked now."""
+    handoff.stage = "reopened"
     handoff.closed_at = None
+    if handoff.owner is None:
+        handoff.told = False
+        _ask_again(occasion, answer.outcome.lead, handoff)
 
 
 def _released(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
@@ -200,11 +205,19 @@ def _released(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     claims.give_back(occasion, outcome.lead, handoff, refund=True, reason="released")
     claims.exclude(handoff, owner.rep)
     handoff.owner = None
+    _ask_again(occasion, outcome.lead, handoff, owner)
+
+
+def _ask_again(occasion: Occasion, lead_key: str, handoff: Handoff, last: Held | None = None) -> None:
+    """Nobody has the lead: the team of its territory is asked, or that of the `last` owner where the territory is no
+    more."""
     handoff.stage = "touched" if handoff.clock is not None and not handoff.clock.running else "open"
     territory = occasion.rules.territories.get(handoff.territory)
-    team, pool = (owner.team, owner.pool) if territory is None else (territory.team, territory.pool)
-    claims.ask(occasion, outcome.lead, handoff, "reassigned", team, pool)
-    ladder.set_timer(occasion, outcome.lead, handoff)
+    if territory is not None:
+        claims.ask(occasion, lead_key, handoff, "reassigned", territory.team, territory.pool)
+    elif last is not None:
+        claims.ask(occasion, lead_key, handoff, "reassigned", last.team, last.pool)
+    ladder.set_timer(occasion, lead_key, handoff)
 
 
 def _take_over(

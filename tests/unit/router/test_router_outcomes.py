@@ -187,6 +187,36 @@ def test_reopening_blocks_a_new_handoff_and_a_new_handoff_blocks_reopening() -> 
     assert story.dead() == ["impossible_order"]
 
 
+@pytest.mark.parametrize("again", [["rejected"], ["accepted", "rejected"], ["opportunity", "lost"], ["won"]])
+@pytest.mark.parametrize("ended", ["rejected", "lost"])
+def test_what_was_reopened_may_end_in_any_way_again(ended: str, again: list[str]) -> None:
+    story = Story()
+    handoff = story.qualify("k1")
+    for kind in (ended, "reopened", *again):
+        story.report("k1", handoff, kind, rep="ann")
+    assert (story.dead(), story.load()) == ([], {})
+    assert story.owner(story.qualify("k1", n=2)) is not None
+
+
+def test_who_gives_a_reopened_lead_back_is_rid_of_it() -> None:
+    story = Story()
+    handoff = story.qualify("k1")
+    for kind in ("rejected", "reopened", "released"):
+        story.report("k1", handoff, kind, rep="ann")
+    assert (story.dead(), story.owner(handoff), story.load()) == ([], "ben", {"ben": 1})
+
+
+def test_a_lead_that_ended_before_anybody_had_it_finds_a_rep_when_it_is_reopened() -> None:
+    story = Story(teams=DOCUMENTS["teams"].replace("capacity: 2", "capacity: 1"))
+    story.qualify("k1", employees=5000)
+    waiting = story.qualify("k2", employees=5000)
+    story.report("k2", waiting, "rejected")
+    story.report("k2", waiting, "reopened")
+    assert story.owner(waiting) is None
+    story.report("k1", story.routed()[0].handoff, "lost", rep="pia")
+    assert (story.dead(), story.owner(waiting), story.load("big")) == ([], "pia", {"pia": 1})
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
