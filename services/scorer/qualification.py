@@ -19,7 +19,9 @@ from services.scorer.ledger import HOUR_MS, Ledger, Reading, latest_hour, read_l
 from services.scorer.profile import Profile, traits_of
 
 _MOST_LOOKS = 200
+_MOST_GUESSES = 12
 _NEVER = 1 << 60
+Curve = tuple[float, float, float]
 
 
 class Evidence(NamedTuple):
@@ -27,6 +29,17 @@ class Evidence(NamedTuple):
 
     rule: EvidenceRule
     hour: int | None
+
+
+class Course(NamedTuple):
+    """What the next change of time follows from. Points in tenths."""
+
+    rules: Rules
+    profiles: Sequence[Profile]
+    hour: int
+    readings: Sequence[Reading]
+    fit: int
+    engagement: int
 
 
 class Judgement(NamedTuple):
@@ -44,8 +57,8 @@ class Judgement(NamedTuple):
     engagement: int
     grade: str
     stop: str | None
-    missing_contact: tuple[str, ...]
-    evidence: tuple[Evidence, ...]
+    missing_contact: Sequence[str]
+    evidence: Sequence[Evidence]
 
     @property
     def score(self) -> int:
@@ -62,23 +75,24 @@ class Judgement(NamedTuple):
         """Whether the person crosses the line now."""
         return self.score >= self.rules.enter and self.supported and self.stop is None and not self.missing_contact
 
-    @property
-    def mixed(self) -> bool:
-        """Whether negative points are in it, which time takes away."""
-        return any(reading.points < 0 or reading.rule.points < 0 for reading in self.readings)
 
-
-def judge(profiles: Sequence[Profile], rules: Rules, now: int) -> Judgement:
-    """Reads a person, whose profiles these are (its own first), at `now` (ms)."""
+def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequence[Reading] | None = None) -> Judgement:
+    """Reads a person, whose profiles these are (its own first), at `now` (ms). `readings` are those of that hour, if
+    they are at hand."""
     hour = now // HOUR_MS
     ledgers = [profile.ledger for profile in profiles]
     traits = traits_of(profiles)
-    if email := next((profile.email for profile in profiles if profile.email), None):
-        traits["email"] = email
+    for profile in profiles:
+        if profile.email:
+            traits["email"] = profile.email
+            break
     lines = fit_lines(rules.fit, traits)
-    readings = read_lines(rules.engagement, ledgers, hour)
-    fit = sum(line.points for line in lines)
-    engagement = sum(reading.points for reading in readings)
+    if readings is None:
+        readings = read_lines(rules.engagement, ledgers, hour)
+    fit = 0
+    for line in lines:
+        fit += line.points
+    engagement, _ = total(readings)
     return Judgement(
         rules,
         profiles,
@@ -90,9 +104,20 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int) -> Judgement:
         engagement,
         letter(rules, fit) + number(rules, engagement),
         stop_of(profiles, rules, traits),
-        tuple(name for name in rules.contact if name not in traits),
-        tuple(Evidence(each, _given(each, ledgers, hour)) for each in rules.evidence),
+        [name for name in rules.contact if name not in traits],
+        [Evidence(each, _given(each, ledgers, hour)) for each in rules.evidence],
     )
+
+
+def total(readings: Sequence[Reading]) -> tuple[int, int]:
+    """The sum of the lines, and the sum of those above zero."""
+    engagement = above = 0
+    for reading in readings:
+        points = reading.points
+        engagement += points
+        if points > 0:
+            above += points
+    return engagement, above
 
 
 def letter(rules: Rules, fit: int) -> str:
@@ -135,43 +160,45 @@ def is_customer(standing: Standing | None) -> bool:
 def slack(rules: Rules, fit: int, readings: Sequence[Reading], *, qualified: bool) -> int:
     """Points (tenths) that may be added, at any later hour, before anything can change upwards; 0 when any event may
     change something. Negative points may be gone by then, so they are not counted."""
-    above = sum(reading.points for reading in readings if reading.points > 0)
-    engagement = sum(reading.points for reading in readings)
-    bounds = [bound for bound in rules.engagement_bounds if bound > engagement]
-    if not qualified:
-        bounds.append(rules.enter - fit)
-    return max(min(bounds) - above, 0) if bounds else _NEVER
+    engagement, above = total(readings)
+    roof = _NEVER if qualified else rules.enter - fit
+    for bound in rules.engagement_bounds:
+        if engagement < bound < roof:
+            roof = bound
+    return roof if roof == _NEVER else max(roof - above, 0)
 
 
 def unchanged(rules: Rules, fit: int, readings: Sequence[Reading], *, grade: str, qualified: bool) -> bool:
     """Whether readings alone show that a person with this fit keeps its grade and does not cross a threshold."""
-    engagement = sum(reading.points for reading in readings)
+    engagement, _ = total(readings)
     score = fit + engagement
     same = number(rules, engagement) == grade[1:]
     return same and (score >= rules.exit if qualified else score < rules.enter)
 
 
-def next_change(judgement: Judgement, *, qualified: bool) -> int | None:
-    """The first hour after the judgement's at which time alone changes the grade, ends the qualification, or lets the
+def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
+    """The first hour after the one judged at which time alone changes the grade, ends the qualification, or lets the
     score reach `enter`; None when it never does. Never later than that; earlier only when negative points make the
     search too long."""
-    floor, roof = _floor(judgement, qualified), _roof(judgement, qualified)
-    above = sum(reading.points for reading in judgement.readings if reading.points > 0)
-    if (floor <= 0 and not judgement.mixed) or (floor == -_NEVER and above < roof):
+    floor, roof = _floor(judged, qualified), _roof(judged, qualified)
+    mixed, start = False, judged.hour
+    for reading in judged.readings:
+        mixed = mixed or reading.points < 0 or reading.rule.points < 0  # negative points, which time takes away
+        start = max(start, reading.latest)
+    if (floor <= 0 and not mixed) or (floor == -_NEVER and total(judged.readings)[1] < roof):
         return None
-    start = max(judgement.hour, *(reading.latest for reading in judgement.readings))
-    for hour in range(judgement.hour + 1, start + 1):
-        if not floor <= _engagement(judgement, hour) < roof:
+    for hour in range(judged.hour + 1, start + 1):
+        if not floor <= _engagement(judged, hour) < roof:
             return hour
-    readings = judgement.readings if start == judgement.hour else _readings(judgement, start)
+    readings = judged.readings if start == judged.hour else _readings(judged, start)
     curves = [_curve(reading) for reading in readings]
-    after = _first_outside(curves, floor, roof)
+    after = _first_outside(curves, floor, roof) if mixed else _first_below(curves, floor)
     if after is None:
         return None
     hour = start + after
-    if not judgement.mixed and _is_plain(curves, after - 1):
+    if not mixed and _is_plain(curves, after - 1):
         return hour
-    while hour - 1 > start and not floor <= _engagement(judgement, hour - 1) < roof:
+    while hour - 1 > start and not floor <= _engagement(judged, hour - 1) < roof:
         hour -= 1
     return hour
 
@@ -181,31 +208,69 @@ def _given(rule: EvidenceRule, ledgers: Sequence[Ledger], hour: int) -> int | No
     return latest if latest is not None and latest >= hour - rule.within_h else None
 
 
-def _floor(judgement: Judgement, qualified: bool) -> int:
+def _floor(judged: Judgement | Course, qualified: bool) -> int:
     """Engagement below this is a change; far below zero when nothing is."""
-    reached = [bound for bound in judgement.rules.engagement_bounds if bound <= judgement.engagement]
-    if qualified:
-        reached.append(judgement.rules.exit - judgement.fit)
-    return max(reached, default=-_NEVER)
+    floor = judged.rules.exit - judged.fit if qualified else -_NEVER
+    for bound in judged.rules.engagement_bounds:
+        if floor < bound <= judged.engagement:
+            floor = bound
+    return floor
 
 
-def _roof(judgement: Judgement, qualified: bool) -> int:
+def _roof(judged: Judgement | Course, qualified: bool) -> int:
     """Engagement from this on is a change."""
-    above = [bound for bound in judgement.rules.engagement_bounds if bound > judgement.engagement]
-    enter = judgement.rules.enter - judgement.fit
-    if not qualified and enter > judgement.engagement:
-        above.append(enter)
-    return min(above, default=_NEVER)
+    enter = judged.rules.enter - judged.fit
+    roof = _NEVER if qualified or enter <= judged.engagement else enter
+    for bound in judged.rules.engagement_bounds:
+        if judged.engagement < bound < roof:
+            roof = bound
+    return roof
 
 
-def _curve(reading: Reading) -> tuple[float, float, float]:
+def _curve(reading: Reading) -> Curve:
     """A line as time goes on, once its newest bucket is in the past: tenths now (uncapped), half-life, cap."""
     rule = reading.rule
     cap = math.inf if rule.cap is None else abs(rule.cap)
     return reading.uncapped / SCALE, rule.half_life_h or math.inf, cap
 
 
-def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roof: int) -> int | None:
+def _first_below(curves: Sequence[Curve], floor: int) -> int | None:
+    """After how many hours the sum of the curves is first below `floor` (1 or more): what `_first_outside` finds where
+    no line is negative, in fewer looks. The sum only falls, so whichever hours are looked at, the same one is found.
+    """
+    low, end = _bracket(curves, floor)
+    high, here, looks = end, low, 0
+    while True:
+        points, guess = _look(curves, here, floor)
+        looks += 1
+        if points >= floor:
+            low = here
+        elif here > low:
+            high = here
+        if high - low == 1:
+            break
+        here = min(max(guess, low + 1), high - 1) if looks < _MOST_GUESSES else (low + high) // 2
+    return high if high < end or _look(curves, end, floor)[0] < floor else None
+
+
+def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
+    """The sum of the curves after so many hours, and a guess after how many it is below `floor`: a step of Newton's on
+    the sum's logarithm, which is nearly a straight line."""
+    points, smooth, falling = 0, 0.0, 0.0
+    for now, half_life, cap in curves:
+        line = now * 2.0 ** (-hours / half_life)
+        if line < cap:
+            falling += line / half_life
+        else:
+            line = cap
+        points += int(line + 0.5)
+        smooth += line
+    if falling * 1e9 <= smooth:  # capped or everlasting, all that counts: no telling
+        return points, hours + 1
+    return points, hours + math.ceil(math.log2(smooth / (floor - 0.5)) * smooth / falling)
+
+
+def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None:
     """After how many hours the sum of the curves first leaves [floor, roof).
 
     Positive lines only fall and negative ones only rise, so the ends of an interval bound all that is in between: one
@@ -243,12 +308,12 @@ def _first_outside(curves: Sequence[tuple[float, float, float]], floor: int, roo
     return None
 
 
-def _is_plain(curves: Sequence[tuple[float, float, float]], hours: int) -> bool:
+def _is_plain(curves: Sequence[Curve], hours: int) -> bool:
     """Whether no curve is so near to where it is rounded that the lines themselves might be rounded otherwise."""
     return all(abs(now * 2.0 ** (-hours / half_life) % 1.0 - 0.5) > 1e-3 for now, half_life, _ in curves)
 
 
-def _bracket(curves: Sequence[tuple[float, float, float]], floor: int) -> tuple[int, int]:
+def _bracket(curves: Sequence[Curve], floor: int) -> tuple[int, int]:
     """Hours between which the sum leaves its bounds if it ever does.
 
     With positive curves alone: it falls no faster than the fastest of them, and no slower than the slowest.
@@ -265,9 +330,9 @@ def _bracket(curves: Sequence[tuple[float, float, float]], floor: int) -> tuple[
     return int(low), max(min(int(high) + 2, end), int(low) + 1)
 
 
-def _readings(judgement: Judgement, hour: int) -> list[Reading]:
-    return read_lines(judgement.rules.engagement, [profile.ledger for profile in judgement.profiles], hour)
+def _readings(judged: Judgement | Course, hour: int) -> list[Reading]:
+    return read_lines(judged.rules.engagement, [profile.ledger for profile in judged.profiles], hour)
 
 
-def _engagement(judgement: Judgement, hour: int) -> int:
-    return sum(reading.points for reading in _readings(judgement, hour))
+def _engagement(judged: Judgement | Course, hour: int) -> int:
+    return total(_readings(judged, hour))[0]

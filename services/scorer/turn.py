@@ -8,6 +8,7 @@ anything can change; while both hold, an event is folded in and nothing more is 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from services.runtime.effects import Effects, Observation, Send
 from services.runtime.processor import Context
@@ -21,11 +22,21 @@ from services.scorer.definition import Rules
 from services.scorer.engagement import Change
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
-from services.scorer.ledger import HOUR_MS, read_lines
+from services.scorer.ledger import HOUR_MS, Reading, read_lines
 from services.scorer.person import Link, Person
 from services.scorer.profile import Profile, latest_act
 from services.scorer.profile import unpack as unpack_profile
-from services.scorer.qualification import Judgement, is_customer, judge, next_change, slack, tier_of, unchanged
+from services.scorer.qualification import (
+    Course,
+    Judgement,
+    is_customer,
+    judge,
+    next_change,
+    slack,
+    tier_of,
+    total,
+    unchanged,
+)
 
 TIMER = "grade"
 EVENTS = "baton_events_total"
@@ -103,33 +114,51 @@ class Turn:
                 self.publish(key, one, identity.publish_own(one, key))
             return
         lead = one.lead
-        ordinary = (
-            lead.judged == self.rules.judged
-            and (lead.check_at is None or self.now < lead.check_at)
-            and not (change.lower or change.fit or change.stop)
-        )
-        if ordinary and change.gain < lead.slack:
-            lead.slack -= change.gain
-        elif not (ordinary and self._unchanged(one)):
+        if (
+            change.fit
+            or change.stop
+            or lead.judged != self.rules.judged
+            or (lead.check_at is not None and self.now >= lead.check_at)
+        ):
             self.decide(key, one, keep_check=not change.lower)
+        elif change.lower or change.gain >= lead.slack:
+            self._read(key, one, lower=change.lower)
+        else:
+            lead.slack -= change.gain
 
-    def _unchanged(self, one: Person) -> bool:
-        """Whether the engagement's lines alone show that nothing changes; notes the slack anew if so."""
-        lead = one.lead
-        ledgers = [profile.ledger for profile in profiles_of(one)]
-        hour = max(self.now, lead.judged_at) // HOUR_MS
-        readings = read_lines(self.rules.engagement, ledgers, hour)
-        if not unchanged(self.rules, lead.fit, readings, grade=lead.grade, qualified=lead.qualified):
-            return False
-        lead.slack = slack(self.rules, lead.fit, readings, qualified=lead.qualified)
-        return True
+    def _read(self, key: str, one: Person, *, lower: bool) -> None:
+        """Reads the engagement's lines after an ordinary event: they alone may show that nothing changes. Then the
+        slack is noted anew, and when points were taken away (`lower`), when time alone changes something."""
+        lead, rules = one.lead, self.rules
+        profiles = profiles_of(one)
+        now = max(self.now, lead.judged_at)
+        hour = now // HOUR_MS
+        readings = read_lines(rules.engagement, [profile.ledger for profile in profiles], hour)
+        same = unchanged(rules, lead.fit, readings, grade=lead.grade, qualified=lead.qualified)
+        if not same or (lower and lead.held_at):
+            self.decide(key, one, keep_check=not lower, readings=readings)
+            return
+        lead.slack = slack(rules, lead.fit, readings, qualified=lead.qualified)
+        if lower:
+            lead.judged_at = now
+            course = Course(rules, profiles, hour, readings, lead.fit, total(readings)[0])
+            self._check_at(key, one, next_change(course, qualified=lead.qualified))
 
-    def decide(self, key: str, one: Person, *, keep_check: bool = False, unmerged: bool = False) -> None:
+    def decide(
+        self,
+        key: str,
+        one: Person,
+        *,
+        keep_check: bool = False,
+        unmerged: bool = False,
+        readings: Sequence[Reading] | None = None,
+    ) -> None:
         """Judges a root and tells what changed. `keep_check` says that nothing can have brought the next change of
-        time forward; `unmerged` that a linked identity left."""
+        time forward; `unmerged` that a linked identity left; `readings` are the lines as of now, if they are at hand.
+        """
         lead = one.lead
         now = max(self.now, lead.judged_at)
-        judgement = judge(profiles_of(one), self.rules, now)
+        judgement = judge(profiles_of(one), self.rules, now, readings)
         before = (lead.grade, lead.qualified)
         keep_check = (
             keep_check
@@ -144,8 +173,7 @@ class Turn:
         lead.fit = judgement.fit
         lead.slack = slack(self.rules, judgement.fit, judgement.readings, qualified=lead.qualified)
         if changed or not keep_check:
-            hour = next_change(judgement, qualified=lead.qualified)
-            self._check_at(key, one, None if hour is None else hour * HOUR_MS)
+            self._check_at(key, one, next_change(judgement, qualified=lead.qualified))
         if changed:
             self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
         if qualifies:
@@ -191,7 +219,8 @@ class Turn:
         self.count(WITHDRAWN, reason)
         one.lead.handoff = None
 
-    def _check_at(self, key: str, one: Person, due: int | None) -> None:
+    def _check_at(self, key: str, one: Person, hour: int | None) -> None:
+        due = None if hour is None else hour * HOUR_MS
         if one.lead.check_at != due or due is None:
             one.lead.check_at = due
             self.effects.timers[person.PREFIX + key.encode(), TIMER] = due

@@ -67,5 +67,5 @@ def laid_out(event: Event) -> dict[str, Answer]:
     """The properties by name, the event's own fields behind an @."""
     values: dict[str, Answer] = {**event.properties, "@url": event.url, "@user_agent": event.user_agent}
     for part in ("name", "source", "term"):
-        values[f"@campaign.{part}"] = event.campaign and getattr(event.campaign, part)
+        values[f"@campaign.{part}"] = None if event.campaign is None else getattr(event.campaign, part)
     return values
