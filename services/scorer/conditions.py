@@ -6,7 +6,7 @@ is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
@@ -36,16 +36,55 @@ def compile_event_condition(condition: Condition) -> EventTest:
     return _compiled(condition, _of_event)
 
 
-def compile_remembered(condition: Condition) -> Test:
-    """As `compile_condition`, for what many people have in common: answers to short values are remembered."""
-    subjects = _subjects(condition)
-    if len(subjects) == 1:
-        return _remembered(compile_condition(condition), subjects.pop())
-    if condition.all is not None:
-        return _every([compile_remembered(part) for part in condition.all])
-    if condition.any is not None:
-        return _some([compile_remembered(part) for part in condition.any])
-    return compile_condition(condition)
+def compile_each(conditions: Sequence[Condition]) -> Callable[[Values], int]:
+    """Which of several conditions on traits hold, as bits (the first is 1).
+
+    Many people have a value in common and few conditions look at two traits, so traits are asked about one after the
+    other, and what a short value answers is remembered. True, 1 and 1.0 are one key but not one answer, so only text,
+    whole numbers and nothing are.
+    """
+    alone: dict[str, list[tuple[int, Test]]] = {}
+    others: list[tuple[int, Test]] = []
+    for place, condition in enumerate(conditions):
+        for part in _choices(condition):
+            subjects = _subjects(part)
+            asked = others if len(subjects) > 1 else alone.setdefault(subjects.pop(), [])
+            asked.append((1 << place, compile_condition(part)))
+    remembered: list[tuple[str, list[tuple[int, Test]], dict[Answer, int]]]
+    remembered = [(subject, tests, {}) for subject, tests in alone.items()]
+
+    def holding(values: Values) -> int:
+        bits = _bits(others, values) if others else 0
+        for subject, tests, answers in remembered:
+            value = values.get(subject)
+            usual = len(value) <= LONGEST_REMEMBERED if isinstance(value, str) else value is None or type(value) is int
+            if not usual:
+                bits |= _bits(tests, values)
+                continue
+            known = answers.get(value)
+            if known is None:
+                if len(answers) >= MOST_REMEMBERED:
+                    answers.clear()
+                known = answers[value] = _bits(tests, values)
+            bits |= known
+        return bits
+
+    return holding
+
+
+def _bits(tests: list[tuple[int, Test]], values: Values) -> int:
+    bits = 0
+    for bit, test in tests:
+        if test(values):
+            bits |= bit
+    return bits
+
+
+def _choices(condition: Condition) -> list[Condition]:
+    """The conditions of which one suffices."""
+    if condition.any is None:
+        return [condition]
+    return [choice for part in condition.any for choice in _choices(part)]
 
 
 def _compiled(condition: Condition, reader: Callable[[Condition], Callable[[T], Answer]]) -> Callable[[T], bool]:
@@ -82,28 +121,6 @@ def _subjects(condition: Condition) -> set[str]:
     if condition.subject() is not None:
         return {_subject(condition)}
     return {subject for part in condition.parts() for subject in _subjects(part)}
-
-
-def _remembered(test: Test, subject: str) -> Test:
-    """The test of one subject, asked once for each value. True, 1 and 1.0 are one key but not one answer, so only
-    text, whole numbers and nothing are remembered."""
-    answers: dict[str | int | None, bool] = {}
-
-    def remembered(values: Values) -> bool:
-        value = values.get(subject)
-        if isinstance(value, str):
-            if len(value) > LONGEST_REMEMBERED:
-                return test(values)
-        elif isinstance(value, (bool, float, list)):
-            return test(values)
-        answer = answers.get(value)
-        if answer is None:
-            if len(answers) >= MOST_REMEMBERED:
-                answers.clear()
-            answer = answers[value] = test(values)
-        return answer
-
-    return remembered
 
 
 def _every(tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:

@@ -19,20 +19,11 @@ from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
-from services.scorer.conditions import EventTest, Test, compile_condition, compile_event_condition, compile_remembered
+from services.scorer.conditions import EventTest, Test, compile_condition, compile_event_condition
+from services.scorer.fit import Fit, FitRule
 
 SCALE = 1 << 24
 """The weight of a fresh event; decayed weights are integers below it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FitRule:
-    """A fit criterion, compiled. `points` in tenths."""
-
-    id: str
-    label: str
-    points: int
-    test: Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,7 @@ class Rules:
     versions: Versions
     versions_content: Mapping[str, object]
     judged: str
-    fit: tuple[FitRule, ...]
+    fit: Fit
     engagement: tuple[EngagementRule, ...]
     by_id: Mapping[str, EngagementRule]
     by_action: Mapping[str, tuple[EngagementRule, ...]]
@@ -200,9 +191,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         versions=versions,
         versions_content=versions.model_dump(mode="json"),
         judged=f"{current[:16]}/{version}",
-        fit=tuple(
-            FitRule(each.id, each.label, points[each.id], compile_remembered(each.when)) for each in definition.fit
-        ),
+        fit=Fit([FitRule(each.id, each.label, points[each.id], each.when) for each in definition.fit]),
         engagement=engagement,
         by_id={rule.id: rule for rule in engagement},
         by_action=by_action,

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from services.scorer.conditions import Answer
-from services.scorer.definition import FitRule
+from baton_schemas.documents.definition import Condition
+from services.scorer.conditions import MOST_REMEMBERED, Values, compile_each
 
 
-def fit_lines(rules: Sequence[FitRule], traits: Mapping[str, Answer]) -> list[FitRule]:
-    """The criteria that the traits meet, in the definition's order; fit is the sum of their points."""
-    return [rule for rule in rules if rule.test(traits)]
+@dataclass(frozen=True, slots=True)
+class FitRule:
+    """A fit criterion. `points` in tenths."""
+
+    id: str
+    label: str
+    points: int
+    when: Condition
+
+
+class Met(NamedTuple):
+    """The criteria that somebody's traits meet, in the definition's order, and the sum of their points (tenths)."""
+
+    lines: Sequence[FitRule]
+    points: int
+
+
+class Fit:
+    """All fit criteria of a definition, compiled together. What was met before is put together once."""
+
+    __slots__ = ("_holding", "_met", "rules")
+
+    def __init__(self, rules: Sequence[FitRule]) -> None:
+        self.rules = rules
+        self._holding = compile_each([rule.when for rule in rules])
+        self._met: dict[int, Met] = {}
+
+    def of(self, traits: Values) -> Met:
+        """What the traits meet."""
+        holding = self._holding(traits)
+        met = self._met.get(holding)
+        if met is None:
+            if len(self._met) >= MOST_REMEMBERED:
+                self._met.clear()
+            lines = tuple(rule for place, rule in enumerate(self.rules) if holding >> place & 1)
+            met = self._met[holding] = Met(lines, sum(rule.points for rule in lines))
+        return met

@@ -38,7 +38,7 @@ Buckets = dict[int, bytes | int]
 Added = Literal["counted", "filled", "repeated", "full"]
 
 
-class Ledger(msgspec.Struct, array_like=True):
+class Ledger(msgspec.Struct, array_like=True, gc=False):
     """Buckets by criterion, and the hour of the newest event. Changed in place by the one batch that decoded it."""
 
     newest: int = 0

@@ -2,6 +2,8 @@
 
 The profile is a function of the set of its events. The rest are notes of decisions that were taken and told, in the
 order in which things happened, and differs with that order.
+
+Nothing kept refers back to what keeps it, so the garbage collector needs to know none of it (gc=False).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ STATE_VERSION = 1
 _VERSION_BYTE = bytes([STATE_VERSION])
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True):
+class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Which identity this one belongs to (None: to itself). The latest (event time, cause) wins."""
 
     root: str | None
@@ -28,7 +30,7 @@ class Link(msgspec.Struct, array_like=True, frozen=True):
         return self.at, self.cause
 
 
-class Held(msgspec.Struct, array_like=True, frozen=True):
+class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The profile of a linked identity as it was published last, or the memory that it was taken back (None)."""
 
     version: int
@@ -36,14 +38,14 @@ class Held(msgspec.Struct, array_like=True, frozen=True):
     packed: bytes | None
 
 
-class Claim(msgspec.Struct, array_like=True, frozen=True):
+class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The latest evidence here that a weaker identity belongs to this one."""
 
     at: int
     cause: str
 
 
-class Lead(msgspec.Struct, array_like=True):
+class Lead(msgspec.Struct, array_like=True, gc=False):
     """What was decided and told. Points in tenths, times in ms.
 
     `slack` is how many points may be added before anything can change upwards; `check_at` is when time alone may
@@ -66,7 +68,7 @@ class Lead(msgspec.Struct, array_like=True):
     held_cause: str = ""
 
 
-class Membership(msgspec.Struct, array_like=True):
+class Membership(msgspec.Struct, array_like=True, gc=False):
     """What the account was told of the person, and what it told back (`story`: an AccountSignal as JSON)."""
 
     account: str | None = None
@@ -77,7 +79,7 @@ class Membership(msgspec.Struct, array_like=True):
     story: bytes | None = None
 
 
-class Person(msgspec.Struct, array_like=True):
+class Person(msgspec.Struct, array_like=True, gc=False):
     """Everything kept under one person key. `born` is the record time of its first record: erasures before it are
     done with."""
 

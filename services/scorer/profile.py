@@ -28,7 +28,7 @@ Scalar = str | int | float | bool | None
 Value = Scalar | list[Scalar]
 
 
-class Latest(msgspec.Struct, array_like=True, frozen=True):
+class Latest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A value and the event that said it: time (ms) and id."""
 
     at: int
@@ -45,7 +45,7 @@ class Act(NamedTuple):
     subject: str | None
 
 
-class Facts(msgspec.Struct, array_like=True, frozen=True):
+class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What the CRM says of the identity, whole; the latest counts."""
 
     at: int
@@ -54,7 +54,7 @@ class Facts(msgspec.Struct, array_like=True, frozen=True):
     stop: str | None = None
 
 
-class Profile(msgspec.Struct, array_like=True):
+class Profile(msgspec.Struct, array_like=True, gc=False):
     """Changed in place by the one batch that decoded it."""
 
     ledger: Ledger = msgspec.field(default_factory=Ledger)

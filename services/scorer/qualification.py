@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from services.scorer.conditions import Answer
-from services.scorer.definition import SCALE, EvidenceRule, FitRule, Rules
-from services.scorer.fit import fit_lines
+from services.scorer.definition import SCALE, EvidenceRule, Rules
+from services.scorer.fit import FitRule
 from services.scorer.hops import Standing
 from services.scorer.ledger import HOUR_MS, Ledger, Reading, latest_hour, read_lines
 from services.scorer.profile import Profile, traits_of
@@ -86,12 +86,9 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequenc
         if profile.email:
             traits["email"] = profile.email
             break
-    lines = fit_lines(rules.fit, traits)
+    lines, fit = rules.fit.of(traits)
     if readings is None:
         readings = read_lines(rules.engagement, ledgers, hour)
-    fit = 0
-    for line in lines:
-        fit += line.points
     engagement, _ = total(readings)
     return Judgement(
         rules,

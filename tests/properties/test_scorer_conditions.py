@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from baton_schemas.documents.definition import Condition
 from baton_schemas.engagement import EngagementRecorded
-from services.scorer.conditions import Answer, Event, compile_condition, compile_event_condition, compile_remembered
+from services.scorer.conditions import Answer, Event, compile_condition, compile_each, compile_event_condition
 from services.scorer.hot import read_act
 
 NAMES = ("path", "seats", "form")
@@ -57,8 +57,6 @@ def test_an_event_is_asked_where_its_values_are(condition: dict[str, Any], event
     told = EngagementRecorded.model_validate_json(data)
     plain = compile_condition(asked)(laid_out(told))
     assert compile_event_condition(asked)(told) == plain
-    remembered = compile_remembered(asked)
-    assert remembered(laid_out(told)) == remembered(laid_out(told)) == plain
     if (act := read_act(data)) is not None:
         assert compile_event_condition(asked)(act) == plain
 
@@ -69,3 +67,20 @@ def laid_out(event: Event) -> dict[str, Answer]:
     for part in ("name", "source", "term"):
         values[f"@campaign.{part}"] = None if event.campaign is None else getattr(event.campaign, part)
     return values
+
+
+TRAITS = st.dictionaries(
+    st.sampled_from(NAMES),
+    VALUE | st.sampled_from((1.0, 7.0, "x" * 101 + "pric", None)) | st.lists(VALUE, max_size=2),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(CONDITION, min_size=1, max_size=4), st.lists(TRAITS, min_size=1, max_size=6))
+def test_several_conditions_at_once_answer_as_each_alone(
+    conditions: list[dict[str, Any]], people: list[dict[str, Any]]
+) -> None:
+    asked = [Condition.model_validate(condition) for condition in conditions]
+    holding, tests = compile_each(asked), [compile_condition(condition) for condition in asked]
+    for traits in people + people:  # what is remembered answers the same
+        assert holding(traits) == sum(1 << place for place, test in enumerate(tests) if test(traits))
