@@ -45,6 +45,7 @@ class LogClient:
     async def __aenter__(self) -> Self:
         self._reader = self._consumer()
         await self._reached(self._reader)
+        await asyncio.sleep(0)  # lets its task begin: one that is cancelled before cancels whoever stops the reader
         return self
 
     async def __aexit__(
