@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
 
 _MARK = "-Dbaton.kafka.data="
+_POLL_S = 0.001
 
 
 def mark(data: Path) -> str:
@@ -18,13 +20,21 @@ def mark(data: Path) -> str:
 
 
 def spawn(command: list[str], console: Path) -> int:
-    """Starts the program in a session of its own (so Ctrl-C spares it), output to `console`; gives its pid."""
+    """Starts the program in a session of its own (so Ctrl-C spares it), output to `console`; gives its pid.
+
+    When this returns the process can be found by its mark: the system wakes us before its command line can be read.
+    """
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(console), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
+    with contextlib.suppress(psutil.Error):  # it has ended already: whoever looks for it will see
+        process = psutil.Process(pid)
+        while not process.cmdline():
+            time.sleep(_POLL_S)
+    return pid
 
 
 def find(data: Path, pid_hint: int | None) -> psutil.Process | None:
