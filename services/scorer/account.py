@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from baton_schemas.accounts import AccountSignal
 from baton_schemas.contract import format_time, parse_time
 from baton_schemas.crm import AccountFacts
 from services.scorer.hops import ENCODER as JSON
-from services.scorer.hops import Colleague, Summary
+from services.scorer.hops import Colleague, Signal, Summary, read_signal
 
 PREFIX = b"a:"
 MAX_MEMBERS = 500
@@ -84,9 +83,9 @@ def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[Story
     return _tell(account, key, list(account.members))
 
 
-def story_of(packed: bytes | None) -> AccountSignal | None:
+def story_of(packed: bytes | None) -> Signal | None:
     """The story as a member keeps it."""
-    return None if packed is None else AccountSignal.model_validate_json(packed)
+    return None if packed is None else read_signal(packed)
 
 
 def pack(account: Account) -> bytes:

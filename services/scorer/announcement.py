@@ -127,32 +127,34 @@ def unscored(key: str) -> Send:
 
 
 def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now: int, event_at: int) -> Send:
-    """The n-th qualification of a lead, with its story. `person.lead` already counts it."""
+    """A LeadQualified, the n-th of a lead, with its story. `person.lead` already counts it."""
     lead, membership = person.lead, person.membership
     story = story_of(membership.story)
     owner = next((profile.facts.owner for profile in judgement.profiles if profile.facts and profile.facts.owner), None)
     standing = story.standing if story is not None else None
-    data = LeadQualified(
-        lead=key,
-        handoff=handoff_of(key, judgement.rules, lead.qualification),
-        qualification=lead.qualification,
-        contact=contact_of(judgement.traits),
-        account=membership.account,
-        standing=standing,
-        owner=owner or (standing.owner if standing is not None else None),
-        grade=judgement.grade,
-        tier=tier_of(judgement.rules, judgement.grade),
-        fit=judgement.fit / 10,
-        engagement=judgement.engagement / 10,
-        score=judgement.score / 10,
-        dossier=dossier_of(judgement, story),
-        signatures=list(judgement.rules.signatures),
-        versions=judgement.rules.versions,
-        at=now,
-        event_at=event_at,
-        cause=cause,
-    )
-    return record("leads.qualified", key, data, cause=cause, at=now, part=data.handoff)
+    rules, handoff = judgement.rules, handoff_of(key, judgement.rules, lead.qualification)
+    data: dict[str, object] = {
+        "lead": key,
+        "handoff": handoff,
+        "qualification": lead.qualification,
+        "contact": contact_of(judgement.traits),
+        "account": membership.account,
+        "standing": standing,
+        "owner": owner or (standing.owner if standing is not None else None),
+        "grade": judgement.grade,
+        "tier": tier_of(rules, judgement.grade),
+        "fit": judgement.fit / 10,
+        "engagement": judgement.engagement / 10,
+        "score": judgement.score / 10,
+        "dossier": dossier_of(judgement, story),
+        "signatures": [{"team": one.team, "by": one.by, "at": format_time(one.at)} for one in rules.signatures],
+        "versions": rules.versions_content,
+        "at": format_time(now),
+        "event_at": format_time(event_at),
+        "cause": cause,
+    }
+    value = ENCODER.encode({name: known for name, known in data.items() if known is not None})
+    return _record("leads.qualified", key, LeadQualified.TYPE, value, cause=cause, at=now, part=handoff)
 
 
 def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:

@@ -17,13 +17,9 @@ _STOPS = {
 }
 
 
-def ledger_lines(judgement: Judgement) -> list[LedgerLine]:
-    """The exact ledger: fit, then engagement, in the definition's order; the points sum to the score."""
-    return [LedgerLine.model_validate(line) for line in ledger_content(judgement)]
-
-
 def ledger_content(judgement: Judgement) -> list[dict[str, object]]:
-    """The ledger's lines as the fields of a LedgerLine, ready for JSON."""
+    """The exact ledger, as the fields of LedgerLines, ready for JSON: fit, then engagement, in the definition's order;
+    the points sum to the score."""
     lines: list[dict[str, object]] = [
         {
             "criterion": rule.id,
