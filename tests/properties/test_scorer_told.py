@@ -13,7 +13,9 @@ from tests.unit.scorer.world import DAY, NOW, World, account_of, contract
 
 NAMES = ("first_name", "phone", "job_title", "company", "country", "employees", "message", "pains", "seniority")
 ODD = st.sampled_from((-5, 0, 1, 2**53, 10**30, -0.0, 0.1, 1e200, True, "", "120", "-1", "inf", 'é"\n\x01\x7f\u2028'))
-VALUE = ODD | st.text(max_size=20) | st.lists(ODD | st.none(), max_size=4) | st.just(["x" * 2000] * 60)
+VALUE = ODD | st.text(max_size=20) | st.lists(ODD | st.none(), max_size=4) | st.just("a book")
+BOOK = ["x" * 2000] * 60
+"""Written in full only where it is told, since hypothesis shows what it gave."""
 TITLES = st.none() | st.text(max_size=300)
 
 
@@ -23,7 +25,7 @@ TITLES = st.none() | st.text(max_size=300)
     st.lists(TITLES, min_size=1, max_size=3),
     st.none() | st.builds(AccountStanding, owner=st.none() | st.just("rep7"), open_opportunity=st.booleans()),
 )
-@example({"employees": -5, "job_title": ["x" * 2000] * 60}, [None], None)
+@example({"employees": -5, "job_title": "a book"}, [None], None)
 @example({"employees": 1e200}, ["Pricing"], AccountStanding(owner="rep7", tier="gold"))
 def test_scores_and_qualifications_are_what_their_contracts_write(
     traits: dict[str, Any], titles: list[str | None], standing: AccountStanding | None
@@ -36,7 +38,8 @@ def test_scores_and_qualifications_are_what_their_contracts_write(
         world.tell("crm.facts", key, AccountFacts(account=key, standing=standing, at=NOW))
         traits = {**traits, "company_domain": "acme.example"}
     who = {"email": "ada@acme.example", "anonymous_id": "v1"}
-    world.traits(who, **traits)
+    said: dict[str, Any] = {name: BOOK if value == "a book" else value for name, value in traits.items()}
+    world.traits(who, **said)
     for day, title in enumerate((*titles, None)):
         properties = {} if title is None else {"title": title}
         world.act(who, "page_viewed", properties=properties, url="/pricing?x", campaign={"name": "spring"})
@@ -46,6 +49,6 @@ def test_scores_and_qualifications_are_what_their_contracts_write(
     for topic, model in (("leads.qualified", LeadQualified), ("leads.scored", LeadScored)):
         for record in world.engine.records(topic):
             if record.value is not None:
-                said = contract(record)
-                assert isinstance(said, model)
-                assert said.to_json() == record.value
+                told = contract(record)
+                assert isinstance(told, model)
+                assert told.to_json() == record.value
