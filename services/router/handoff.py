@@ -32,7 +32,7 @@ _APPLIES: dict[OutcomeKind, frozenset[Stage]] = {
     "owner_changed": ACTIVE,
     "released": ROUTED | {"reopened"},
     "opportunity": ROUTED | {"reopened"},
-    "won": frozenset({"touched", "accepted", "opportunity", "reopened"}),
+    "won": ACTIVE,
     "lost": ACTIVE,
     "reopened": frozenset({"won", "lost", "rejected"}),
 }

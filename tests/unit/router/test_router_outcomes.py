@@ -122,7 +122,6 @@ def test_an_answer_frees_the_rep_and_keeps_the_turn(kind: str) -> None:
         (["accepted", "won"], "lost"),
         (["rejected"], "accepted"),
         (["lost"], "won"),
-        ([], "won"),
         (["opportunity"], "accepted"),
         (["opportunity"], "released"),
         ([], "reopened"),
@@ -185,6 +184,15 @@ def test_reopening_blocks_a_new_handoff_and_a_new_handoff_blocks_reopening() -> 
     story.qualify("k1", n=3)
     story.report("k1", first, "reopened", rep="ben")
     assert story.dead() == ["impossible_order"]
+
+
+@pytest.mark.parametrize("kind", ["opportunity", "won"])
+def test_a_deal_that_nobody_logged_a_call_for_is_a_touch_all_the_same(kind: str) -> None:
+    story = Story()
+    handoff = story.qualify("k1")
+    story.report("k1", handoff, kind, rep="ann")
+    story.wait(DAY)
+    assert (story.dead(), story.steps(handoff), story.owner(handoff)) == ([], ["started", "met"], "ann")
 
 
 @pytest.mark.parametrize("again", [["rejected"], ["accepted", "rejected"], ["opportunity", "lost"], ["won"]])
