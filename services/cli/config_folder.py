@@ -13,6 +13,7 @@ from typing import get_args
 
 from baton_schemas.configuration import ConfigKind
 from baton_schemas.documents.reasons import Reasons
+from baton_schemas.documents.sla import SlaPolicies
 from services.feedback.reasons import Catalogue
 from services.router import checks
 from services.runtime.documents import parse
@@ -59,15 +60,30 @@ def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> 
     problems += _attempt(partial(_reasons, documents, folder))
     problems += [f"{folder}/{line}" for line in checks.check(documents)]
     if not problems:
-        names = [definitions.read(text, name).name for (kind, name), text in documents.items() if kind == "definition"]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        problems += [f"{folder}: definition {name!r}: given twice" for name in twice]
+        problems = [f"{folder}{problem}" for problem in _together(documents)]
     if problems:
         raise UserError("\n".join(problems))
 
 
+def _together(documents: Mapping[tuple[ConfigKind, str], str]) -> list[str]:
+    """What is wrong between documents that are right each by itself."""
+    agreed = [definitions.read(text, name) for (kind, name), text in documents.items() if kind == "definition"]
+    names = [definition.name for definition in agreed]
+    problems = [f": definition {name!r}: given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    tiers = {tier.name: None for definition in agreed for tier in definition.tiers}
+    for (kind, file), text in documents.items():
+        for policy in parse(SlaPolicies, text, file).policies if kind == "sla" else ():
+            for tier in policy.tiers.keys() - tiers.keys():
+                fix = f"use one of {', '.join(tiers)}, or its leads get the targets of `otherwise`"
+                problems.append(f"/{file}.yaml: policies[{policy.name}].tiers: {tier!r} is no tier - {fix}")
+    return problems
+
+
 def _signed(text: str, where: str) -> None:
     definition = definitions.read(text, where)
+    if not definition.required:
+        fix = "name evidence that a lead needs besides points, or downloads alone earn a sales call"
+        raise UserError(f"{where}: required: none - {fix}")
     try:
         definitions.check_signed(definition)
     except UserError as error:

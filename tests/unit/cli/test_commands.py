@@ -123,6 +123,16 @@ BREAKS = {
     "a calendar without open time": ("calendars.yaml", '{mon-fri: ["08:30-18:30"]}', "{}", "open time"),
     "no catch-all": ("territories.yaml", "catch_all: true", "countries: [PT]", "territories"),
     "a reason twice": ("reasons.yaml", "code: bad_data", "code: no_interest", "given twice"),
+    "a tier that no definition has": ("sla.yaml", "hot: {first", "hto: {first", "'hto' is no tier"),
+    "points alone": (
+        "definition.yaml",
+        (
+            "required:\n  - label: Was reached in the last 30 days\n"
+            "    any_of: [reached_by_mobile, reached_by_phone]\n    within_days: 30\n"
+        ),
+        "",
+        "required: none",
+    ),
     "no YAML": ("sla.yaml", "policies:", "policies: [", "sla"),
 }
 
