@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from baton_schemas.catalogue import TOPICS, Topic
+from services.runtime import collector
 from services.runtime.clock import Clock
 from services.runtime.effects import Observation
 from services.runtime.errors import Transient
@@ -63,6 +64,7 @@ def run(
     stopped. The last line on stderr says why the worker ended, when it did not end in good order.
     """
     error: BaseException | None
+    collector.tune()
     try:
         error = _run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
     except Exception as problem:  # noqa: BLE001  the one place where a worker's end becomes an exit code

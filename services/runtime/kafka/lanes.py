@@ -7,13 +7,13 @@ left behind, and the fence sees to it that it does no harm.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 
+from services.runtime import collector
 from services.runtime.errors import BatonError
 from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.lane import Lane
@@ -71,7 +71,7 @@ class Lanes:
                     self._by_tp[TopicPartition(topic, partition)] = (lane, label)
                 self._tasks[lane] = asyncio.create_task(self._run(lane), name=f"{processor.name}/{partition}")
         if self._tasks:
-            gc.disable()  # a restore makes millions of objects that stay
+            collector.hold()
 
     async def revoke(self) -> None:
         """Closes all lanes; returns when each has ended, or was given up."""
@@ -86,7 +86,8 @@ class Lanes:
             for task in late:
                 log.warning("lane given up", lane=task.get_name())
                 task.cancel()
-        gc.enable()
+            tasks.clear()
+        collector.thaw()
 
     def drop(self) -> None:
         """Ends every lane where it stands."""
@@ -120,8 +121,7 @@ class Lanes:
         try:
             await lane.open()
             if self.restored():
-                gc.enable()
-                gc.freeze()  # what was restored stays: the collector need not walk it
+                collector.settle()
             await lane.work()
         except Exception as error:  # noqa: BLE001  whatever ends a lane ends the worker
             self._fail(error)
