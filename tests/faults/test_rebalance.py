@@ -51,7 +51,7 @@ def test_joins_and_leaves_with_three_input_topics(cluster: ClusterFactory, count
 
 @pytest.mark.parametrize("engine", ["faust", "aiokafka"])
 def test_sigterm_in_the_middle_of_work(cluster: ClusterFactory, engine: str) -> None:
-    workers = cluster(engine=engine)
+    workers = cluster(engine=engine, session_timeout_ms=30_000)  # and so much time for the groups in hand
     log = workers.log
     mixed(log, 3000)
     worker = workers.start(variant="slow_commit")
