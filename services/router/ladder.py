@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from baton_schemas.contract import format_time
 from services.router import announce, claims, sla
+from services.router.calendars import ALWAYS
 from services.router.handoff import Handoff
 from services.router.occasion import LEAD, Occasion
 from services.router.sla import BREACHED, STARTED, WARNED, FirstTouch, Step
+from services.router.where import territory_of
 
 _REACHED = {"warned": WARNED, "breached": BREACHED, "reassigned": BREACHED, "escalated": BREACHED}
 
@@ -21,12 +23,16 @@ def timer_name(handoff: str) -> str:
 
 
 def start(occasion: Occasion, lead: str, handoff: Handoff, started_at: int) -> None:
-    """Starts the clock."""
+    """Starts the clock. A lead that no territory takes any more, but somebody has, gets the first policy's targets in
+    the hours of his team."""
     rules = occasion.rules
-    territory = rules.territories.get(handoff.territory)
-    assert territory is not None  # noqa: S101  it has just matched
-    policy = rules.policies[territory.policy]
-    handoff.clock = sla.start(policy, handoff.tier, rules.calendar_of(territory), started_at)
+    territory = territory_of(occasion, handoff)
+    if territory is not None:
+        policy, calendar = rules.policies[territory.policy], rules.calendar_of(territory)
+    else:
+        crew = None if handoff.owner is None else rules.crews.get(handoff.owner.team)
+        policy, calendar = next(iter(rules.policies.values())), ALWAYS if crew is None else crew.calendar
+    handoff.clock = sla.start(policy, handoff.tier, calendar, started_at)
     announce.clock_moved(occasion, None, STARTED)
     announce.step(occasion, lead, handoff, "started", at=started_at)
 
@@ -144,7 +150,7 @@ def _carry_out(occasion: Occasion, lead: str, handoff: Handoff, clock: FirstTouc
     elif step.name == "reassigned" and handoff.owner is not None:
         owner = handoff.owner
         claims.exclude(handoff, owner.rep)
-        territory = occasion.rules.territories.get(handoff.territory)
+        territory = territory_of(occasion, handoff)
         team, pool = (owner.team, owner.pool) if territory is None else (territory.team, territory.pool)
         claims.ask(occasion, lead, handoff, "reassigned", team, pool)
     else:
@@ -167,5 +173,5 @@ def _team(occasion: Occasion, handoff: Handoff) -> str | None:
         return handoff.owner.team
     if handoff.asked is not None:
         return handoff.asked.team
-    territory = occasion.rules.territories.get(handoff.territory)
+    territory = territory_of(occasion, handoff)
     return None if territory is None else territory.team

@@ -14,7 +14,7 @@ from baton_schemas.routing import PassedOver, RoutingReply
 from services.router import announce, claims, ladder
 from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
 from services.router.occasion import LEAD, Occasion
-from services.router.territories import profile
+from services.router.where import match_of, territory_of
 
 FORGET = "forget"
 FORGET_AFTER_MS = 90 * 86_400_000
@@ -199,10 +199,7 @@ def _owner(state: LeadState, qualified: LeadQualified) -> str | None:
 
 
 def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
-    contact = qualified.contact
-    match = occasion.rules.territories.match(
-        profile(contact.country, contact.region, contact.employees, contact.industry)
-    )
+    match = match_of(occasion, qualified)
     if match is None:
         return None
     return Handoff(
@@ -289,7 +286,7 @@ def _refused(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
     assert asked is not None  # noqa: S101  the caller has checked
     claims.no_longer_waiting(occasion, asked)
     handoff.asked = None
-    territory = occasion.rules.territories.get(handoff.territory)
+    territory = territory_of(occasion, handoff)
     moved = territory is not None and (territory.team, territory.pool) != (asked.team, asked.pool)
     if territory is not None and (asked.only_preferred or moved):
         claims.ask(occasion, reply.lead, handoff, asked.change, territory.team, territory.pool)

@@ -13,6 +13,7 @@ from baton_schemas.feedback import OutcomeReported
 from services.router import announce, claims, ladder, lead
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
+from services.router.where import territory_of
 from services.runtime.record import LogRecord, Record
 
 EARLY = "early"
@@ -212,7 +213,7 @@ def _ask_again(occasion: Occasion, lead_key: str, handoff: Handoff, last: Held |
     """Nobody has the lead: the team of its territory is asked, or that of the `last` owner where the territory is no
     more."""
     handoff.stage = "touched" if handoff.clock is not None and not handoff.clock.running else "open"
-    territory = occasion.rules.territories.get(handoff.territory)
+    territory = territory_of(occasion, handoff)
     if territory is not None:
         claims.ask(occasion, lead_key, handoff, "reassigned", territory.team, territory.pool)
     elif last is not None:

@@ -7,7 +7,7 @@ import pytest
 from baton_schemas.crm import AccountStanding
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
-from tests.unit.router.story import DAY, DOCUMENTS, HOUR, MINUTE, Story
+from tests.unit.router.story import DAY, DOCUMENTS, HOUR, MINUTE, TERRITORIES, Story
 
 FULL = DOCUMENTS["teams"].replace("capacity: 3", "capacity: 1")
 
@@ -300,3 +300,43 @@ def test_a_lead_that_everybody_gave_back_needs_a_person() -> None:
     assert story.load() == {}
     story.report("k1", handoff, "owner_changed", to="pia")
     assert story.owner(handoff) == "pia"
+
+
+GONE = {
+    "renamed": TERRITORIES.replace("name: big", "name: huge"),
+    "left out": TERRITORIES[: TERRITORIES.index("  - {name: big")],
+    "taken by nobody": TERRITORIES[: TERRITORIES.index("  - {name: big")].replace("[DE, AT]", "[AT]"),
+}
+
+
+@pytest.mark.parametrize("policy", ["qualified", "routed"])
+@pytest.mark.parametrize("gone", GONE)
+@pytest.mark.parametrize("given", ["by rotation", "by a person"])
+def test_a_lead_that_waits_while_its_territory_goes_away_finds_a_rep(policy: str, gone: str, given: str) -> None:
+    sla = DOCUMENTS["sla"].replace("- name: standard", f"- name: standard\n    clock_starts: {policy}")
+    teams = DOCUMENTS["teams"].replace("capacity: 2", "capacity: 1")
+    story = Story(sla=sla, teams=teams)
+    first = story.qualify("k1", employees=5000)
+    waiting = story.qualify("k2", employees=5000)
+    story.configure(sla=sla, teams=teams, territories=GONE[gone])
+    if given == "by a person":
+        story.report("k2", waiting, "owner_changed", to="ann")
+    else:
+        story.report("k1", first, "lost", rep="pia")
+    assert story.owner(waiting) == ("ann" if given == "by a person" else "pia")
+    assert story.steps(waiting) == ["started"]
+    story.wait(DAY)
+    assert story.steps(waiting)[-1] == "escalated"
+
+
+def test_a_lead_whose_territory_and_pool_are_gone_is_asked_for_where_it_belongs_now() -> None:
+    teams = DOCUMENTS["teams"].replace("capacity: 2", "capacity: 1")
+    story = Story(teams=teams)
+    story.qualify("k1", employees=5000)
+    waiting = story.qualify("k2", employees=5000)
+    story.configure(teams=teams[: teams.index("  - name: big")], territories=GONE["left out"])
+    story.wait(HOUR)
+    assert story.owner(waiting) in ("ann", "ben", "cyn")
+    match = story.routed(waiting)[-1].decision.match
+    assert match is not None
+    assert match.territory == "dach"
