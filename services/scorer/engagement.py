@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from baton_schemas.contract import Contract
@@ -50,13 +51,13 @@ class Change(NamedTuple):
     adjusted: str = ""
 
 
-def fold(profile: Profile, rules: Rules, event: Contract | hot.Act, at: int, tie: bytes) -> Change:
+def fold(profile: Profile, rules: Rules, event: hot.Event, at: int, tie: bytes) -> Change:
     """Takes an event into the profile of its owner. `tie` is the event's id, see `profile.event_id`."""
-    if isinstance(event, hot.Act | EngagementRecorded):
+    if type(event) is hot.Act or isinstance(event, EngagementRecorded):  # asked of a model, the latter takes its time
         return _fold_act(profile, rules, event, at, tie)
-    if isinstance(event, PersonIdentified):
+    if isinstance(event, (hot.Traits, PersonIdentified)):
         return _fold_traits(profile, event.traits, at, tie)
-    if isinstance(event, AccountIdentified):
+    if isinstance(event, (hot.Company, AccountIdentified)):
         traits: dict[str, Answer] = {COMPANY_TRAITS.get(name, name): value for name, value in event.traits.items()}
         return _fold_traits(profile, {**traits, "account": event.account}, at, tie)
     if isinstance(event, PersonDisqualified):
@@ -127,7 +128,7 @@ def _fold_campaign(profile: Profile, campaign: Campaign | hot.From, at: int, tie
         profile.campaign = later(known, Latest(at, tie, name[:200]))
 
 
-def _fold_traits(profile: Profile, traits: dict[str, Answer], at: int, tie: bytes) -> Change:
+def _fold_traits(profile: Profile, traits: Mapping[str, Answer], at: int, tie: bytes) -> Change:
     changed = False
     for name in sorted(traits):  # in order, they need no sorting where they go
         changed = set_trait(profile, name, traits[name], at, tie) or changed

@@ -22,7 +22,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from baton_schemas.contract import Contract
 from baton_schemas.engagement import Identifiers, PersonAliased, PersonUnlinked
 from baton_schemas.keys import IdentifierKind, account_key, normalise
 from services.runtime.errors import Permanent
@@ -70,9 +69,9 @@ class Keyring:
         """The account key of a company's domain or id."""
         return _account_key(self.secret, self.key_id, account)
 
-    def owned(self, event: Contract | hot.Act) -> Owned:
+    def owned(self, event: hot.Event) -> Owned:
         """Whose an event is. Raises Permanent no_identifier when all its identifiers are blank."""
-        if isinstance(event, PersonAliased):
+        if type(event) is PersonAliased:
             person, previous = self._identities(event.person), self._identities(event.previous)
             first, second = (previous, person) if previous[0].rank < person[0].rank else (person, previous)
             return _owned((*first, *second))

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 
-from baton_schemas.contract import Contract, parse_time
+from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
-from baton_schemas.engagement import EngagementRecorded, PersonUnlinked
+from baton_schemas.engagement import PersonUnlinked
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import DeadLetter, Effects
 from services.runtime.errors import Permanent
@@ -36,16 +36,13 @@ from services.scorer.hops import (
     read_summary,
 )
 from services.scorer.identity import Keyring
-from services.scorer.intake import Envelope, clamp, open_envelope, read_content, tie_of, unknown_type
+from services.scorer.intake import HORIZON_MS, Envelope, clamp, open_envelope, read_content, tie_of, unknown_type
 from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
 
 _REFUSALS = ("contact", "sales_contact", "direct_marketing")
 """Purposes of consent without which sales may not call."""
-
-
-Event = Contract | hot.Act
 
 
 class _Route(NamedTuple):
@@ -67,15 +64,15 @@ class ScorerProcessor:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self.in_force = InForce()
-        published = {model.TYPE: _Route(_reader(model), self._event) for model in ENGAGEMENT}
-        relayed = {model.TYPE: _Route(_reader(model), self._relayed) for model in ENGAGEMENT}
+        published = {model.TYPE: _Route(hot.reader(model), self._event) for model in ENGAGEMENT}
+        relayed = {model.TYPE: _Route(hot.reader(model), self._relayed) for model in ENGAGEMENT}
         links = {
             Linked.TYPE: _Route(read_linked, self._identity),
             Published.TYPE: _Route(read_published, self._ledger),
         }
         facts = {
-            AccountFacts.TYPE: _Route(_reader(AccountFacts), self._account_facts),
-            PersonFacts.TYPE: _Route(_reader(PersonFacts), self._person_facts),
+            AccountFacts.TYPE: _Route(AccountFacts.model_validate_json, self._account_facts),
+            PersonFacts.TYPE: _Route(PersonFacts.model_validate_json, self._person_facts),
         }
         self._topics: dict[str, dict[str, _Route]] = {
             "engagement.events": published,
@@ -131,22 +128,26 @@ class ScorerProcessor:
             turn.count(REFUSED, self.name)
         return turn
 
-    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: Event) -> str:
+    def _event(self, turn: Turn, record: Record, envelope: Envelope, event: hot.Event) -> str:
         """An event as it was published: folded in here if its owner's key is this record's, else sent on."""
-        at, clamped = clamp(envelope, turn.now)
-        if clamped:
-            turn.count(ADJUSTED, "clamped")
+        at = envelope.time
+        if at is None or not turn.now - HORIZON_MS <= at <= turn.now:
+            at, clamped = clamp(envelope, turn.now)
+            if clamped:
+                turn.count(ADJUSTED, "clamped")
         return self._engaged(turn, record, envelope, event, at, direct=True)
 
-    def _relayed(self, turn: Turn, record: Record, envelope: Envelope, event: Event) -> str:
+    def _relayed(self, turn: Turn, record: Record, envelope: Envelope, event: hot.Event) -> str:
         """An event that was sent on."""
         turn.event_at = _recorded(record, turn.now)
         at = envelope.time if envelope.time is not None else turn.now
         return self._engaged(turn, record, envelope, event, at, direct=False)
 
-    def _engaged(self, turn: Turn, record: Record, envelope: Envelope, event: Event, at: int, *, direct: bool) -> str:
+    def _engaged(
+        self, turn: Turn, record: Record, envelope: Envelope, event: hot.Event, at: int, *, direct: bool
+    ) -> str:
         tie = tie_of(envelope)
-        if isinstance(event, PersonUnlinked):
+        if type(event) is PersonUnlinked:
             for key in self._keyring.unlinked(event):
                 turn.send(say.linked(key, None, at=at, evidence=tie.hex(), cause=turn.cause, now=turn.now))
             return "unlinked"
@@ -168,7 +169,7 @@ class ScorerProcessor:
             change = change._replace(fit=True, touched=True)
         if weaker:
             self._claim(turn, owner.key, one, weaker, at, tie.hex())
-        turn.keep(owner.key, one)
+        turn.people.put(key_bytes, one)
         turn.after_event(owner.key, one, change)
         return change.result
 
@@ -257,10 +258,6 @@ class ScorerProcessor:
         turn.accounts.put(key.encode(), account)
         for story in stories:
             turn.send(say.signal(story, cause=turn.cause, now=turn.now))
-
-
-def _reader(model: type[Contract]) -> Callable[[bytes], Event]:
-    return hot.read_recorded if model is EngagementRecorded else model.model_validate_json
 
 
 def _own_key(record: Record, named: str | None) -> str:

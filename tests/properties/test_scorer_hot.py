@@ -1,8 +1,9 @@
-"""The fast reading of an act never answers where the contract would not, and never otherwise than it would."""
+"""The fast reading of an event never answers where the contract would not, and never otherwise than it would."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,8 +11,9 @@ import hypothesis.strategies as st
 from hypothesis import example, given, settings
 from pydantic import ValidationError
 
-from baton_schemas.engagement import EngagementRecorded
-from services.scorer.hot import Act, read_act
+from baton_schemas.contract import Contract
+from baton_schemas.engagement import AccountIdentified, EngagementRecorded, PersonIdentified
+from services.scorer.hot import Act, Company, Traits, read_act, read_company, read_traits
 
 TEXT = (
     st.sampled_from(("a@b.c", "joined", "Joined", "joined\n", "", "é", "x" * 129, "x" * 255, "y" * 10_001)) | st.text()
@@ -31,6 +33,15 @@ EVENT = st.fixed_dictionaries(
     },
 )
 USUAL: dict[str, Any] = {"person": {"email": "a@b.c"}, "action": "joined", "properties": {"n": 1, "yes": True}}
+IDENTIFIED = st.fixed_dictionaries(
+    {"person": PERSON | ANY},
+    optional={
+        "account": TEXT | ANY,
+        "traits": st.dictionaries(TEXT, ANY, max_size=3) | ANY,
+        "unheard_of": ANY,
+    },
+)
+SAID: dict[str, Any] = {"person": {"email": "a@b.c"}, "account": "acme", "traits": {"employees": 5, "vip": True}}
 BYTES = b'{}[]",:\\ud8000\x00\x1f\xff\xc3 \n1-.eEtfn'
 
 
@@ -46,36 +57,69 @@ def test_what_it_answers_is_what_the_contract_says(event: dict[str, Any]) -> Non
     agrees(json.dumps(event).encode())
 
 
-def test_the_usual_act_is_read_fast_and_broken_bytes_never_otherwise() -> None:
-    value = json.dumps(USUAL).encode()
-    assert read_act(value) is not None
-    for unknown in (b'"\xff"', b'"\\ud800"', b'"\x01"', b"01"):
-        agrees(value[:-1] + b',"unheard_of":' + unknown + b"}")
-    random = Random(1)
-    for _ in range(5_000):
-        broken = bytearray(value)
-        for _ in range(random.randint(1, 3)):
-            broken[random.randrange(len(broken))] = random.choice(BYTES)
-        agrees(bytes(broken))
+@settings(max_examples=200, deadline=None)
+@given(IDENTIFIED)
+@example(SAID)
+@example({**SAID, "account": "x" * 129})
+@example({**SAID, "traits": {"n": 2**53}})
+@example({**SAID, "traits": {"": 1}})
+@example({**SAID, "traits": {str(number): 1 for number in range(201)}})
+@example({**SAID, "person": {}})
+def test_who_somebody_is_is_what_the_contract_says(event: dict[str, Any]) -> None:
+    agrees(json.dumps(event).encode(), AccountIdentified)
+    person = {name: said for name, said in event.items() if name != "account"}
+    agrees(json.dumps(person).encode(), PersonIdentified)
 
 
-def agrees(value: bytes) -> None:
+def test_the_usual_event_is_read_fast_and_broken_bytes_never_otherwise() -> None:
+    person = {name: content for name, content in SAID.items() if name != "account"}
+    for model, content in ((EngagementRecorded, USUAL), (AccountIdentified, SAID), (PersonIdentified, person)):
+        value = json.dumps(content).encode()
+        assert FAST[model](value) is not None
+        for unknown in (b'"\xff"', b'"\\ud800"', b'"\x01"', b"01"):
+            agrees(value[:-1] + b',"unheard_of":' + unknown + b"}", model)
+        random = Random(1)
+        for _ in range(3_000):
+            broken = bytearray(value)
+            for _ in range(random.randint(1, 3)):
+                broken[random.randrange(len(broken))] = random.choice(BYTES)
+            agrees(bytes(broken), model)
+
+
+FAST: dict[type[Contract], Callable[[bytes], Act | Traits | Company | None]] = {
+    EngagementRecorded: read_act,
+    PersonIdentified: read_traits,
+    AccountIdentified: read_company,
+}
+
+
+def agrees(value: bytes, model: type[Contract] = EngagementRecorded) -> None:
     """Where both answer they say the same; the fast one never answers alone."""
-    act = read_act(value)
-    if act is None:
+    read = FAST[model](value)
+    if read is None:
         return
     try:
-        told = EngagementRecorded.model_validate_json(value)
+        told = model.model_validate_json(value)
     except ValidationError as error:
         raise AssertionError(f"read, but the contract refuses: {value!r}") from error
-    assert content(act) == content(told)
+    assert content(read) == content(told)
 
 
-def content(event: Act | EngagementRecorded) -> tuple[object, ...]:
+def content(event: Any) -> tuple[object, ...]:
     """Everything it says, types of the properties' values included."""
-    who, campaign = event.person, event.campaign
+    who = event.person
+    said = (who.email, who.user_id, who.anonymous_id)
+    if not isinstance(event, Act | EngagementRecorded):
+        account = event.account if isinstance(event, Company | AccountIdentified) else None
+        return said, account, typed(event.traits)
+    campaign = event.campaign
     return (
-        (who.email, who.user_id, who.anonymous_id, event.action, event.url, event.user_agent),
-        {name: (type(value), value) for name, value in event.properties.items()},
+        (*said, event.action, event.url, event.user_agent),
+        typed(event.properties),
         campaign and (campaign.name, campaign.source, campaign.medium, campaign.content, campaign.term),
     )
+
+
+def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
+    """Values with their types: 1, 1.0 and True are not the same."""
+    return {name: (type(value), value) for name, value in properties.items()}
