@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from services.runtime.effects import Send
-from services.runtime.errors import UserError
+from services.runtime.errors import Transient, UserError
 from services.runtime.kafka.connection import broker_name, connection
 from services.runtime.kafka.reconnect import pace
 from services.runtime.partitioner import partition_of
@@ -58,6 +58,8 @@ class LogClient:
                 await self._producer.stop()
         finally:
             await self._reader.stop()
+        if isinstance(error, KafkaError):
+            raise Transient(f"Kafka at {self._settings.kafka}: {error}") from error
 
     async def send(self, record: Send) -> None:
         """Puts a record on its way (idempotent, acks=all); waits only when very many are. `flush` makes sure."""
@@ -83,10 +85,12 @@ class LogClient:
         sent.add_done_callback(self._sent)
 
     async def flush(self) -> None:
-        """Returns when the log has everything that was sent. Raises UserError when it refused something."""
-        if self._sending:
-            await asyncio.wait(list(self._sending), timeout=_ANSWER_S)
+        """Returns when the log has everything that was sent. Raises UserError when it refused something, Transient when
+        it does not answer."""
+        late = (await asyncio.wait(list(self._sending), timeout=_ANSWER_S))[1] if self._sending else ()
         self._raise_failed()
+        if late:
+            raise Transient(f"Kafka at {self._settings.kafka} did not confirm {len(late)} records in {_ANSWER_S:g} s")
 
     async def partitions(self, topic: str) -> list[int]:
         """The partitions of a topic. Raises UserError when it is not there."""
