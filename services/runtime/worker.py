@@ -64,9 +64,9 @@ def run(
     stopped. The last line on stderr says why the worker ended, when it did not end in good order.
     """
     error: BaseException | None
-    collector.tune()
     try:
-        error = _run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
+        with collector.tuned():
+            error = _run(_work(service, processors, settings, clock, observe, topics, beside or _nothing))
     except Exception as problem:  # noqa: BLE001  the one place where a worker's end becomes an exit code
         error = problem
     if isinstance(error, KafkaError):

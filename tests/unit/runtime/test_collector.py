@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from services.runtime import collector
-
-_WORKER = """
-import gc, sys
-from services.runtime import worker
+from services.runtime import collector, worker
+from services.runtime.exit_codes import ExitCode
+from services.runtime.kafka.core import Core
 from services.runtime.settings import load
-code = worker.run("toy", [], load(kafka="127.0.0.1:1", data_dir="/nonexistent"))
-print(gc.get_threshold())
-"""
 
 
 @pytest.fixture
-def as_it_was() -> Iterator[None]:
-    thresholds = gc.get_threshold()
-    yield
+def ours() -> Iterator[None]:
+    with collector.tuned():
+        yield
     gc.unfreeze()
     gc.enable()
-    gc.set_threshold(*thresholds)
 
 
-def test_a_worker_sets_it_when_it_starts() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", _WORKER], env=environment, capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == str(collector.THRESHOLDS)
+def test_a_worker_sets_it_and_leaves_it_as_it_was(tmp_path: Path) -> None:
+    seen = []
+
+    @asynccontextmanager
+    async def noting(_: Core) -> AsyncIterator[None]:
+        seen.append(gc.get_threshold())
+        yield
+
+    before = gc.get_threshold()
+    nowhere = load(kafka="127.0.0.1:1", data_dir=tmp_path)
+    assert worker.run("toy", [], nowhere, beside=noting) is not ExitCode.OK
+    assert seen == [collector.THRESHOLDS]
+    assert gc.get_threshold() == before != collector.THRESHOLDS
 
 
-@pytest.mark.usefixtures("as_it_was")
+@pytest.mark.usefixtures("ours")
 def test_a_restore_is_left_alone_and_then_never_walked() -> None:
     collector.hold()
     assert not gc.isenabled()
@@ -47,7 +49,7 @@ def test_a_restore_is_left_alone_and_then_never_walked() -> None:
     assert gc.get_freeze_count() >= len(kept)
 
 
-@pytest.mark.usefixtures("as_it_was")
+@pytest.mark.usefixtures("ours")
 def test_a_ring_of_what_was_restored_goes_with_it() -> None:
     class Ring:
         pass
