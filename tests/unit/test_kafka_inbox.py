@@ -21,8 +21,8 @@ def inbox(*topics: str, at: int = 0, capacity: int = 4) -> Inbox:
     return made
 
 
-def offsets(taken: Sequence[tuple[str, Sequence[Record]]]) -> list[int]:
-    return [record.offset for _, batch in taken for record in batch]
+def offsets(batch: Sequence[Record]) -> list[int]:
+    return [record.offset for record in batch]
 
 
 def test_a_chunk_that_starts_too_high_is_refused_until_it_was_asked_for_again() -> None:
@@ -32,8 +32,8 @@ def test_a_chunk_that_starts_too_high_is_refused_until_it_was_asked_for_again() 
     assert waiting.expected("a") == 5
     waiting.expect({"a": 5})
     assert waiting.offer("a", records(7, 9)) == "hole"
-    assert offsets(waiting.take(100, 100)) == [0, 1, 2, 3, 4]
-    assert offsets(waiting.take(100, 100)) == [7, 8]
+    assert offsets(waiting.cut("a", 100, 100)) == [0, 1, 2, 3, 4]
+    assert offsets(waiting.cut("a", 100, 100)) == [7, 8]
 
 
 def test_what_was_read_before_is_cut_off() -> None:
@@ -41,14 +41,16 @@ def test_what_was_read_before_is_cut_off() -> None:
     waiting.offer("a", records(0, 2))
     assert not waiting
     waiting.offer("a", records(1, 6))
-    assert offsets(waiting.take(100, 100)) == [3, 4, 5]
+    assert offsets(waiting.cut("a", 100, 100)) == [3, 4, 5]
 
 
 def test_every_input_gets_a_turn_and_the_smallest_is_first() -> None:
     waiting = inbox("a", "b")
     waiting.offer("a", records(0, 100))
     waiting.offer("b", records(0, 1, topic="b"))
-    assert [topic for topic, _ in waiting.take(10, 1000)] == ["b", "a"]
+    assert waiting.waiting() == ["b", "a"]
+    waiting.cut("b", 10, 1000)
+    assert waiting.waiting() == ["a"]
 
 
 def test_a_full_input_waits_until_half_of_its_room_is_free() -> None:
@@ -58,14 +60,14 @@ def test_a_full_input_waits_until_half_of_its_room_is_free() -> None:
     waiting.offer("a", records(1, 2))
     assert not waiting.has_room("a")
     assert not waiting.wants("a")
-    waiting.take(10, 10)
+    waiting.cut("a", 10, 10)
     assert waiting.wants("a")
 
 
 def test_a_record_larger_than_a_batch_goes_alone() -> None:
     waiting = inbox("a")
     waiting.offer("a", [*records(0, 1), *records(1, 2, size=99), *records(2, 4)])
-    assert [offsets(waiting.take(10, 50)) for _ in range(3)] == [[0], [1], [2, 3]]
+    assert [offsets(waiting.cut("a", 10, 50)) for _ in range(3)] == [[0], [1], [2, 3]]
 
 
 @given(
@@ -81,7 +83,7 @@ def test_records_come_out_once_and_in_order(chunks: list[int], most: int, size: 
         end += length
     found: list[int] = []
     while waiting:
-        batch = offsets(waiting.take(most, room))
+        batch = offsets(waiting.cut("a", most, room))
         assert 1 <= len(batch) <= most
         found += batch
     assert found == list(range(end))

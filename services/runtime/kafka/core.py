@@ -22,6 +22,7 @@ from services.runtime.errors import Transient, UserError
 from services.runtime.kafka import admin
 from services.runtime.kafka.commit_step import JournalThenOutputs
 from services.runtime.kafka.connection import broker_name, connection
+from services.runtime.kafka.floor import Floor
 from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.journal import Journal, JournalTools
@@ -258,6 +259,7 @@ class Core:
             name=self.name,
             partitions=lambda topic: admin.partitions_of(topics[topic], self.settings),
             observe=self.observe,
+            floor=Floor(),
         )
 
     def _needed(self) -> list[admin.TopicPlan]:

@@ -68,12 +68,12 @@ class Inbox:
     def __bool__(self) -> bool:
         return any(self._waiting.values())
 
-    def take(self, most: int, most_bytes: int) -> list[tuple[str, Sequence[Record]]]:
-        """One batch of every input that has something, the input with least waiting first: nobody starves."""
-        inputs = sorted((count, topic) for topic, count in self._waiting.items() if count)
-        return [(topic, self._cut(topic, most, most_bytes)) for _, topic in inputs]
+    def waiting(self) -> list[str]:
+        """The inputs that have something, the one with least first: nobody starves if each is cut once in a round."""
+        return [topic for _, topic in sorted((count, topic) for topic, count in self._waiting.items() if count)]
 
-    def _cut(self, topic: str, most: int, most_bytes: int) -> Sequence[Record]:
+    def cut(self, topic: str, most: int, most_bytes: int) -> Sequence[Record]:
+        """The next batch of an input that has something: at least one record."""
         chunks, start = self._chunks[topic], self._start[topic]
         chunk = chunks[0]
         batch = chunk if not start and len(chunk) <= most else chunk[start : start + most]

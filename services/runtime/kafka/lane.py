@@ -2,7 +2,8 @@
 
 Restore, then for ever: take what waits, decide, commit; or, when a timer is due and the partition has been read up to
 it, let it fire. Batches that wait while a group is being written become one group together, so a busy key is written
-once and acknowledgements are shared; when little arrives, a group is one small batch and waits for nothing.
+once and acknowledgements are shared; when little arrives, a group is one small batch and waits for nothing. A batch is
+as large as its time allows (`pace.py`), and between two batches of any lane the loop goes round (`floor.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import structlog
@@ -27,6 +28,7 @@ from services.runtime.kafka.reader import EARLIEST, LATEST
 from services.runtime.kafka.restore import Restored
 from services.runtime.kafka.surroundings import Feed, ProcessorFailed, Surroundings, Tally
 from services.runtime.levels import Levels
+from services.runtime.pace import AIM_S, Pace
 from services.runtime.partitioner import partition_of
 from services.runtime.processor import Context, Processor
 from services.runtime.record import Batch, Record
@@ -75,6 +77,8 @@ class Lane:
         self._closing = False
         self._read_to = 0
         self._levels = Levels()
+        self._paces = {topic: Pace(around.limits.batch) for topic in processor.inputs}
+        self._timer_pace = Pace(_TIMERS_PER_GROUP)
         self._held: set[str] = set()  # inputs that were told to wait
         self._hold: _Hold | None = None
 
@@ -166,16 +170,24 @@ class Lane:
         return positions
 
     async def _take(self) -> None:
-        """Decides on what waits, within the bounds of a group, and commits it."""
+        """Decides on what waits, within the bounds of a group, and commits it.
+
+        An input that was emptied waits for the next group: what trickles in behind a backlog is decided in few calls.
+        """
         limits, group, effects = self._around.limits, self._new_group(), Effects()
         failure: Exception | None = None
-        count, spent = 0, 0.0  # other lanes' turns do not count
+        count, spent, since_turn = 0, 0.0, AIM_S
+        emptied: set[str] = set()
         for _ in range(limits.group_batches):
-            started = _now()
-            for topic, records in self._inbox.take(limits.batch, limits.batch_bytes):
-                decision = await self._decide_batch(topic, records)
+            for topic in [topic for topic in self._inbox.waiting() if topic not in emptied]:
+                if since_turn >= AIM_S / 2:
+                    await self._around.floor.turn()
+                    since_turn = 0.0
+                if self._closing:
+                    break
+                records, decision, took = await self._decide_some(topic)
+                count, spent, since_turn = count + decision.consumed, spent + took, since_turn + took
                 self._absorb(decision, group, effects)
-                count += decision.consumed
                 if decision.consumed:
                     group.positions[topic] = records[decision.consumed - 1].offset + 1
                     effects.observations.append(Observation("baton_records_total", decision.consumed, (topic,)))
@@ -183,16 +195,29 @@ class Lane:
                     where = f"{topic}/{self.partition}/{records[decision.consumed].offset}"
                     failure = self._failed(decision, where)
                     break
+                if self._inbox.is_empty(topic):
+                    emptied.add(topic)
             self._let_in()
-            spent += _now() - started
-            if failure is not None or self._closing or not self._inbox or spent > limits.group_s:
+            if failure is not None or self._closing or spent > limits.group_s or not self._has_more(emptied):
                 break
-            await asyncio.sleep(0)
         if count:
             await self._commit(group, effects)
             self.tally.records += count
         if failure is not None:
             raise failure
+
+    async def _decide_some(self, topic: str) -> tuple[Sequence[Record], Decision, float]:
+        """Cuts as many as fit into a call and decides on them; also how much processor time (seconds) it took."""
+        around, pace = self._around, self._paces[topic]
+        records = self._inbox.cut(topic, pace.size, around.limits.batch_bytes)
+        started = around.cpu_s()
+        decision = await self._decide_batch(topic, records)
+        took = around.cpu_s() - started
+        pace.took(decision.consumed, took)
+        return records, decision, took
+
+    def _has_more(self, emptied: Set[str]) -> bool:
+        return any(topic not in emptied for topic in self._inbox.waiting())
 
     def _let_in(self) -> None:
         for topic in [topic for topic in self._held if self._inbox.wants(topic)]:
@@ -215,12 +240,15 @@ class Lane:
             ends = await self._around.reader.offsets(list(self.inputs.values()), LATEST)
             seen = {topic: ends[tp] for topic, tp in self.inputs.items()}
             self._hold = _Hold(instant, seen, _now() + self._around.limits.hold_s)
-        if not self._is_read_up(self._hold) and _now() < self._hold.deadline:
+        if not self._may_fire(self._hold):
             return False
-        self._read_to = self._hold.instant
+        await self._around.floor.turn()
+        if self._closing or not self._may_fire(self._hold):
+            return False
+        self._read_to, started, most = self._hold.instant, self._around.cpu_s(), self._timer_pace.size
         group, effects, fired, late_ms = self._new_group(), Effects(), 0, 0
         failure: Exception | None = None
-        while fired < _TIMERS_PER_GROUP and (timer := self.timers.first_due(self._hold.instant)) is not None:
+        while fired < most and (timer := self.timers.first_due(self._hold.instant)) is not None:
             if not fired:  # the first is the latest: they come in order of their due times
                 late_ms = self._around.clock.now() - timer.due
             decision = await self._decide_timer(timer)
@@ -229,8 +257,9 @@ class Lane:
                 break
             self._absorb(decision, group, effects)
             fired += 1
-        if fired < _TIMERS_PER_GROUP:
+        if fired < most:
             self._hold = None
+        self._timer_pace.took(fired, self._around.cpu_s() - started)
         faults.point("in_timer", str(self.partition))
         if fired:
             effects.observations.append(Observation("baton_timers_fired_total", fired))
@@ -246,6 +275,9 @@ class Lane:
         return await self._patiently(
             lambda: decide_timer(self.processor, timer, self.state, context, self._around.sizes)
         )
+
+    def _may_fire(self, hold: _Hold) -> bool:
+        return self._is_read_up(hold) or _now() >= hold.deadline
 
     def _is_read_up(self, hold: _Hold) -> bool:
         positions = self.tally.positions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,7 @@ from services.runtime.clock import Clock
 from services.runtime.decide import Limits
 from services.runtime.effects import Observation
 from services.runtime.errors import BatonError
+from services.runtime.kafka.floor import Floor
 from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.reader import LogReader
 from services.runtime.tracebacks import message
@@ -52,12 +54,15 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """How much goes into one batch and one group, and how long a lane has patience."""
+    """How much goes into one batch and one group, and how long a lane has patience.
+
+    `group_s` is processor time spent on deciding: a few batches of a backlog become one group, as if they had been one.
+    """
 
     batch: int
     batch_bytes: int
     group_batches: int = 8
-    group_s: float = 0.02
+    group_s: float = 0.1
     queue: int = 4
     hold_s: float = 60.0
     patience_s: float = 6.0
@@ -65,7 +70,11 @@ class LaneLimits:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them."""
+    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them.
+
+    `cpu_s` is what the loop's thread has spent: the time of decisions is measured by it. On a machine that is busy with
+    other things the time of day would say that they are slow, and ever smaller batches would make them slower.
+    """
 
     clock: Clock
     reader: LogReader
@@ -75,6 +84,8 @@ class Surroundings:
     name: Callable[[str], str]
     partitions: Callable[[str], int]
     observe: Callable[[Sequence[Observation]], None]
+    floor: Floor
+    cpu_s: Callable[[], float] = time.thread_time
 
 
 @dataclass(slots=True)

@@ -1,0 +1,45 @@
+"""Who decides next: the lanes of a worker take turns on its loop, and the loop goes round between two of them.
+
+Left to themselves all lanes that have something decide in one and the same round of the loop. With many partitions on
+a backlog that is seconds in which nothing is sent and no acknowledgement is heard, and the client's patience runs out
+over answers that came long ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+_ROUNDS = 6
+"""An answer takes as many rounds from the socket to the lane that waits for it."""
+
+
+class Floor:
+    """One for all lanes of a loop. First come, first served."""
+
+    def __init__(self, rounds: int = _ROUNDS) -> None:
+        self._rounds = rounds
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._taken = False
+
+    async def turn(self) -> None:
+        """Returns when it is the caller's turn, which lasts until it awaits something."""
+        if self._taken:
+            mine = asyncio.get_running_loop().create_future()
+            self._waiting.append(mine)
+            await mine
+        else:
+            self._taken = True
+            self._pass_on(self._rounds)
+
+    def _pass_on(self, rounds: int) -> None:
+        if rounds:
+            asyncio.get_running_loop().call_soon(self._pass_on, rounds - 1)
+            return
+        while self._waiting:
+            following = self._waiting.popleft()
+            if not following.done():  # who was cancelled while it waited does not want it any more
+                following.set_result(None)
+                self._pass_on(self._rounds)
+                return
+        self._taken = False
