@@ -23,6 +23,10 @@ Change = Literal["assigned", "reassigned", "owner_changed", "passed_on", "merged
 SlaStep = Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
 
 
+_LONGEST_COMPANY = 100
+"""People type what they like into a form; a notification has room for so many letters of it."""
+
+
 def routed(
     occasion: Occasion,
     lead: str,
@@ -185,6 +189,7 @@ def card(handoff: Handoff) -> str:
 
 def _card(qualified: LeadQualified) -> str:
     company = qualified.contact.company or qualified.contact.company_domain or "company not known"
+    company = company if len(company) <= _LONGEST_COMPANY else company[:_LONGEST_COMPANY] + "..."
     return f"{company}, grade {qualified.grade}, {qualified.tier}"
 
 

@@ -125,6 +125,7 @@ class Story:
         standing: AccountStanding | None = None,
         run: bool = True,
         at: int | None = None,
+        company: str = "Muster",
     ) -> str:
         """A lead qualifies; answers with its handoff's id."""
         handoff = handoff_id(lead, DEFINITION, n)
@@ -133,7 +134,7 @@ class Story:
             lead=lead,
             handoff=handoff,
             qualification=n,
-            contact=Contact(email=f"{lead}@example.com", company="Muster", country=country, employees=employees),
+            contact=Contact(email=f"{lead}@example.com", company=company, country=country, employees=employees),
             standing=standing,
             owner=owner,
             grade="A1",

@@ -243,3 +243,11 @@ def test_closed_handoffs_are_forgotten_after_the_logs_retention() -> None:
     story.wait(2 * DAY)
     assert story.lead("k1") == LeadState()
     assert not story.engine.timers("router")
+
+
+def test_the_longest_name_of_a_company_has_room_in_every_notification() -> None:
+    story = Story()
+    story.qualify("k1", company="x" * 10_000)
+    story.wait(DAY)
+    assert story.steps()[-1] == "escalated"
+    assert story.notes("boss") == ["A lead needs you"]
