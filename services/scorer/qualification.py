@@ -193,7 +193,7 @@ def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
     if after is None:
         return None
     hour = start + after
-    if not mixed and _is_plain(curves, after - 1):
+    if _is_plain(curves, after - 1):
         return hour
     while hour - 1 > start and not floor <= _engagement(judged, hour - 1) < roof:
         hour -= 1
@@ -235,7 +235,7 @@ def _first_below(curves: Sequence[Curve], floor: int) -> int | None:
     """After how many hours the sum of the curves is first below `floor` (1 or more): what `_first_outside` finds where
     no line is negative, in fewer looks. The sum only falls, so whichever hours are looked at, the same one is found.
     """
-    low, end = _bracket(curves, floor)
+    low, end = 0, _end(curves)
     high, here, looks = end, low, 0
     while True:
         points, guess = _look(curves, here, floor)
@@ -253,17 +253,21 @@ def _first_below(curves: Sequence[Curve], floor: int) -> int | None:
 def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
     """The sum of the curves after so many hours, and a guess after how many it is below `floor`: a step of Newton's on
     the sum's logarithm, which is nearly a straight line."""
-    points, smooth, falling = 0, 0.0, 0.0
+    points, smooth, falling, free, freely = 0, 0.0, 0.0, 0.0, 0.0
     for now, half_life, cap in curves:
         line = now * 2.0 ** (-hours / half_life)
         if line < cap:
             falling += line / half_life
         else:
+            free += line
+            freely += line / half_life
             line = cap
         points += int(line + 0.5)
         smooth += line
-    if falling * 1e9 <= smooth:  # capped or everlasting, all that counts: no telling
-        return points, hours + 1
+    if falling * 1e9 <= smooth:  # all that counts is held by its cap, or lasts for ever
+        if freely * 1e9 <= free:
+            return points, hours + 1
+        smooth, falling = free, freely
     return points, hours + math.ceil(math.log2(smooth / (floor - 0.5)) * smooth / falling)
 
 
@@ -271,24 +275,24 @@ def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None
     """After how many hours the sum of the curves first leaves [floor, roof).
 
     Positive lines only fall and negative ones only rise, so the ends of an interval bound all that is in between: one
-    whose bounds keep clear holds no change, another is halved, the earlier half first. Without negative lines this is
-    plain bisection.
+    whose bounds keep clear holds no change, another is halved, the earlier half first.
     """
     known: dict[int, tuple[int, int]] = {}
 
     def parts(hours: int) -> tuple[int, int]:
-        if hours not in known:
-            above = below = 0
-            for now, half_life, cap in curves:
-                points = now * 2.0 ** (-hours / half_life)
-                if points >= 0:
-                    above += int(min(points, cap) + 0.5)
-                else:
-                    below -= int(min(-points, cap) + 0.5)
-            known[hours] = above, below
-        return known[hours]
+        if (seen := known.get(hours)) is not None:
+            return seen
+        above = below = 0
+        for now, half_life, cap in curves:
+            points = now * 2.0 ** (-hours / half_life)
+            if points >= 0:
+                above += int((points if points < cap else cap) + 0.5)
+            else:
+                below -= int((-points if -points < cap else cap) + 0.5)
+        known[hours] = above, below
+        return above, below
 
-    waiting = [_bracket(curves, floor)]
+    waiting = [_between(curves, floor, roof, *parts(0))]
     while waiting:
         low, high = waiting.pop()
         (above, below), (above_later, below_later) = parts(low), parts(high)
@@ -305,26 +309,41 @@ def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None
     return None
 
 
+def _between(curves: Sequence[Curve], floor: int, roof: int, above: int, below: int) -> tuple[int, int]:
+    """Hours between which the sum leaves its bounds if it ever does; `above` and `below` are its parts at hour 0.
+
+    While the positive lines alone make up for the negative ones of hour 0 the sum is not below the floor; when they
+    alone are below it, so is the sum. What they alone don't reach, the sum doesn't: below the roof they stay below.
+    """
+    low, high = 0, _end(curves)
+    falling = [curve for curve in curves if curve[0] >= 0]
+    if above + below < floor:
+        return low, high
+    if floor >= 1:
+        if above < roof:
+            first = _first_below(falling, floor - below)
+            low = high - 1 if first is None else first - 1
+        high = _first_below(falling, floor) or high
+    elif floor == -_NEVER and above >= roof >= 1:
+        high = _first_below(falling, roof) or high
+    return low, high
+
+
+def _end(curves: Sequence[Curve]) -> int:
+    """After so many hours nothing changes any more."""
+    slowest = 0.0
+    for _, half_life, _ in curves:
+        if slowest < half_life < math.inf:
+            slowest = half_life
+    return int(slowest * 25) + 1
+
+
 def _is_plain(curves: Sequence[Curve], hours: int) -> bool:
     """Whether no curve is so near to where it is rounded that the lines themselves might be rounded otherwise."""
-    return all(abs(now * 2.0 ** (-hours / half_life) % 1.0 - 0.5) > 1e-3 for now, half_life, _ in curves)
-
-
-def _bracket(curves: Sequence[Curve], floor: int) -> tuple[int, int]:
-    """Hours between which the sum leaves its bounds if it ever does.
-
-    With positive curves alone: it falls no faster than the fastest of them, and no slower than the slowest.
-    """
-    half_lives = [half_life for _, half_life, _ in curves]
-    slowest = max((each for each in half_lives if each < math.inf), default=0.0)
-    end = int(slowest * 25) + 1
-    if any(now < 0 for now, _, _ in curves) or max(half_lives, default=0.0) == math.inf:
-        return 0, end
-    rounding = len(curves) / 2 + 1
-    capped, uncapped = sum(min(now, cap) for now, _, cap in curves), sum(now for now, _, _ in curves)
-    low = min(half_lives) * math.log2(max(capped / (floor + rounding), 1.0))
-    high = slowest * math.log2(uncapped / (floor - rounding)) if floor > rounding + 1 else end
-    return int(low), max(min(int(high) + 2, end), int(low) + 1)
+    for now, half_life, _ in curves:  # noqa: SIM110  a plain loop, on the hot path
+        if abs(now * 2.0 ** (-hours / half_life) % 1.0 - 0.5) <= 1e-3:
+            return False
+    return True
 
 
 def _readings(judged: Judgement | Course, hour: int) -> list[Reading]:

@@ -333,4 +333,6 @@ class Turn:
 
 def profiles_of(one: Person) -> list[Profile]:
     """The person's own profile, then those of the identities linked to it, in the order of their keys."""
+    if not one.held:
+        return [one.profile]
     return [one.profile, *(unpack_profile(each.packed) for each in one.held.values() if each.packed is not None)]
