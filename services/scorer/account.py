@@ -7,6 +7,7 @@ member is answered even when there is no story: before that it does not qualify,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -57,7 +58,8 @@ def member_changed(account: Account, key: str, change: Summary) -> list[Story]:
         return []
     if change.removed:
         account.members.pop(change.person, None)
-        return _tell(account, key, _warm(account))
+        warm = _warm(account)
+        return _tell(account, key, warm, warm)
     if known is None and len(account.members) >= MAX_MEMBERS:
         coldest = max(account.members, key=lambda each: _rank(account.members[each], each))
         del account.members[coldest]
@@ -70,8 +72,9 @@ def member_changed(account: Account, key: str, change: Summary) -> list[Story]:
     )
     if known is None:
         account.members = dict(sorted(account.members.items()))
-    others = [each for each in _warm(account) if each != change.person]
-    return _tell(account, key, [change.person, *others], asks=change.person)
+    warm = _warm(account)
+    others = [each for each in warm if each != change.person]
+    return _tell(account, key, [change.person, *others], warm, asks=change.person)
 
 
 def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[Story]:
@@ -80,7 +83,7 @@ def facts_changed(account: Account, key: str, facts: AccountFacts) -> list[Story
         return []
     account.standing = facts.standing.model_dump_json(exclude_none=True).encode()
     account.standing_at = facts.at
-    return _tell(account, key, list(account.members))
+    return _tell(account, key, list(account.members), _warm(account))
 
 
 def story_of(packed: bytes | None) -> Signal | None:
@@ -108,14 +111,15 @@ class _Told(msgspec.Struct, omit_defaults=True, kw_only=True):
     colleagues: list[msgspec.Raw]
 
 
-def _tell(account: Account, key: str, persons: list[str], *, asks: str | None = None) -> list[Story]:
+def _tell(account: Account, key: str, persons: list[str], warm: list[str], *, asks: str | None = None) -> list[Story]:
+    """What of the warm members these persons should hear, where it is news to them."""
     members = account.members
     standing = None if account.standing is None else msgspec.Raw(account.standing)
-    engaged = {person: _colleague(person, members[person]) for person in _warm(account)}
+    engaged = [(person, _colleague_of(person, members[person])) for person in warm]
     stories = []
     for person in persons:
         member = members[person]
-        colleagues = [each for name, each in engaged.items() if name != person][:MAX_COLLEAGUES]
+        colleagues = [each for name, each in engaged if name != person][:MAX_COLLEAGUES]
         if standing is None and not colleagues and not member.told and person != asks:
             continue
         story = _Told(account=key, person=person, version=0, standing=standing, colleagues=colleagues)
@@ -137,11 +141,15 @@ def _rank(member: Member, person: str) -> tuple[str, str, int, str]:
     return member.grade[-1:], member.grade[:1], -(member.engaged_at or 0), person
 
 
-def _colleague(person: str, member: Member) -> msgspec.Raw:
-    at = None if member.engaged_at is None else format_time(member.engaged_at)
-    return msgspec.Raw(
-        Colleague(person=person, grade=member.grade, job_title=member.job_title, engaged_at=at).to_json()
-    )
+def _colleague_of(person: str, member: Member) -> msgspec.Raw:
+    return _colleague(person, member.grade, member.job_title, member.engaged_at)
+
+
+@lru_cache(maxsize=4096)
+def _colleague(person: str, grade: str, job_title: str | None, engaged_at: int | None) -> msgspec.Raw:
+    """A Colleague as JSON. The same few of a company are told of again and again."""
+    at = None if engaged_at is None else format_time(engaged_at)
+    return msgspec.Raw(Colleague(person=person, grade=grade, job_title=job_title, engaged_at=at).to_json())
 
 
 _ENCODER = msgspec.msgpack.Encoder()

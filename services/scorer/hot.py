@@ -91,10 +91,13 @@ def read_act(data: bytes) -> Act | None:
     >>> read_act(b'{"person": {}, "action": "joined"}') is None
     True
     """
-    act = _decoded(_ACT, data)
-    if act is None or not _is_slug(act.action) or (act.properties and not _usual(act.properties)):
+    try:
+        act = _ACT(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return act
+    if not _is_slug(act.action) or (act.properties and not _usual(act.properties)):
+        return None
+    return act if _has_identifier(act.person) else None
 
 
 def read_traits(data: bytes) -> Traits | None:
@@ -127,8 +130,11 @@ def _decoded(decode: Callable[[bytes], T], data: bytes) -> T | None:
         event = decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    who = event.person
-    return None if who.email is None and who.user_id is None and who.anonymous_id is None else event
+    return event if _has_identifier(event.person) else None
+
+
+def _has_identifier(who: Who) -> bool:
+    return who.email is not None or who.user_id is not None or who.anonymous_id is not None
 
 
 @lru_cache(maxsize=1024)

@@ -7,23 +7,23 @@ the log took it in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 import msgspec
 from pydantic import ValidationError
 
 from baton_schemas.contract import parse_time
-from baton_schemas.envelope import JSON_TYPE, EnvelopeError, from_record
+from baton_schemas.envelope import JSON_TYPE, EnvelopeError, from_record, to_headers
 from services.runtime.errors import Permanent
 from services.runtime.record import Headers, Record
 from services.scorer.ledger import HOUR_MS
 from services.scorer.profile import event_id
 
-T = TypeVar("T")
 MAX_VALUE_BYTES = 256 * 1024
 HORIZON_MS = 30 * 24 * HOUR_MS
 AHEAD_MS = 5 * 60_000
+_WRITTEN = tuple(name for name, _ in to_headers(id="", source="", type="", time=0))
+"""The order in which Baton writes an envelope."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -48,17 +48,28 @@ def open_envelope(record: Record) -> Envelope:
             key.decode()
         except UnicodeDecodeError:
             raise Permanent("key_not_utf8", field="key", fix="send UTF-8, or no key at all") from None
+    try:
+        (a, form), (b, version), (c, name), (d, source), (e, kind), (f, time) = headers
+        if (a, b, c, d, e, f) == _WRITTEN and form == JSON_TYPE and version == b"1.0" and name and source and kind:
+            return Envelope(name.decode(), source.decode(), kind.decode(), parse_time(time.decode()), value)
+    except (ValueError, AttributeError):
+        pass  # another number of headers, one that is null or no text: what it is, is found out in peace
+    return _in_any_order(headers, value) or _read(headers, value)
+
+
+def _in_any_order(headers: Headers, value: bytes) -> Envelope | None:
+    """The usual form, as other libraries write it: binary mode, lower-case names, each attribute once, or no time."""
     found = dict(headers)
-    try:  # the usual form: binary mode, lower-case names, each attribute once
-        if found["content-type"] == JSON_TYPE and found["ce_specversion"] == b"1.0" and len(found) == len(headers):
+    try:
+        once = len(found) == len(headers) and "".join(found).islower()
+        if once and found["content-type"] == JSON_TYPE and found["ce_specversion"] == b"1.0":
             time = found.get("ce_time")
             at = None if time is None else parse_time(time.decode())
             read = Envelope(found["ce_id"].decode(), found["ce_source"].decode(), found["ce_type"].decode(), at, value)
-            if read.id and read.source:
-                return read
+            return read if read.id and read.source and read.type else None
     except (KeyError, ValueError, AttributeError):
-        pass  # all else, an attribute that is null or no text, too: the envelope's own reading says what it is
-    return _read(headers, value)
+        pass
+    return None
 
 
 def _read(headers: Headers, value: bytes) -> Envelope:
@@ -74,14 +85,6 @@ def _read(headers: Headers, value: bytes) -> Envelope:
 def unknown_type(known: Iterable[str]) -> Permanent:
     """What to send instead."""
     return Permanent("unknown_type", field="ce_type", fix="send " + ", ".join(known))
-
-
-def read_content(read: Callable[[bytes], T], envelope: Envelope) -> T:
-    """The event's data, checked. Raises Permanent: invalid_json, no_identifier, invalid_field."""
-    try:
-        return read(envelope.data)
-    except ValidationError as error:
-        raise _refusal(error) from None
 
 
 def clamp(envelope: Envelope, recorded: int) -> tuple[int, bool]:
@@ -101,8 +104,9 @@ def tie_of(envelope: Envelope) -> bytes:
     return event_id(envelope.source, envelope.id)
 
 
-def _refusal(error: ValidationError) -> Permanent:
-    """What is wrong, without a word of the content: names of properties may be personal, too."""
+def refusal(error: ValidationError) -> Permanent:
+    """What is wrong with the content (invalid_json, no_identifier, invalid_field), without a word of it: names of
+    properties may be personal, too."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     if first["type"] == "json_invalid":
         return Permanent("invalid_json", field="value", fix="send JSON in UTF-8")

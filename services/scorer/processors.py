@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from msgspec import DecodeError
+from pydantic import ValidationError
 
 from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
@@ -36,7 +37,7 @@ from services.scorer.hops import (
     read_summary,
 )
 from services.scorer.identity import Keyring
-from services.scorer.intake import HORIZON_MS, Envelope, clamp, open_envelope, read_content, tie_of, unknown_type
+from services.scorer.intake import HORIZON_MS, Envelope, clamp, open_envelope, refusal, tie_of, unknown_type
 from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
@@ -99,7 +100,10 @@ class ScorerProcessor:
                 if route is None:
                     raise unknown_type(routes)
                 read, handle = route
-                event = read_content(read, envelope)
+                try:
+                    event = read(envelope.data)
+                except ValidationError as error:
+                    raise refusal(error) from None
                 kind = envelope.type
                 turn.cause = say.cause_of(envelope.source, envelope.id)
                 results.append((kind, handle(turn, record, envelope, event)))
