@@ -167,7 +167,7 @@ def _test(read: Callable[[T], Answer], condition: Condition) -> Callable[[T], bo
 
     def holds(of: T) -> bool:
         value = read(of)
-        if value is None or value == "" or value == []:  # noqa: PLR1714  three plain comparisons, on the hot path
+        if not value and (value is None or value == "" or value == []):  # noqa: PLR1714  three plain comparisons, on the hot path
             return exists is False
         if exists is False:
             return False
