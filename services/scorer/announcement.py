@@ -19,14 +19,12 @@ from services.scorer.dossier import contact_of, dossier_of
 from services.scorer.explanation import ledger_content, missing
 from services.scorer.hops import ENCODER, Linked, Published, Summary
 from services.scorer.identity import Publication
-from services.scorer.intake import Envelope
+from services.scorer.intake import RECORDED_HEADER, Envelope
 from services.scorer.person import Link, Person
 from services.scorer.qualification import Judgement, tier_of
 
 SOURCE = "/baton/scorer"
 _CONTENT_TYPE, _SPECVERSION, _, _SOURCE, _, _ = to_headers(id="", source=SOURCE, type="", time=0)
-RECORDED_HEADER = "baton-recorded"
-"""When the log took a re-keyed event in first (Baton ms): latency is counted from there."""
 
 
 def cause_of(source: str, id: str) -> str:
@@ -72,10 +70,17 @@ def _id(kind: str, key: str, cause: str, part: str) -> str:
 
 def rekeyed(original: Record, envelope: Envelope, key: str, at: int, recorded: int) -> Send:
     """The event under its owner's key: its own source, id and type, its time as clamped here, its position."""
-    headers = to_headers(id=envelope.id, source=envelope.source, type=envelope.type, time=at)
-    origin = Origin("engagement.events", original.partition, original.offset).header()
-    stamp = (RECORDED_HEADER, str(recorded).encode())
-    return Send("engagement.linked", key.encode(), envelope.data, (*headers, origin, stamp))
+    headers = (
+        _CONTENT_TYPE,
+        _SPECVERSION,
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_time", format_time(at).encode()),
+        Origin("engagement.events", original.partition, original.offset).header(),
+        (RECORDED_HEADER, str(recorded).encode()),
+    )
+    return Send("engagement.linked", key.encode(), envelope.data, headers)
 
 
 def linked(person: str, root: str | None, *, at: int, evidence: str, cause: str, now: int) -> Send:

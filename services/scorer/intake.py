@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from baton_schemas.contract import parse_time
 from baton_schemas.envelope import JSON_TYPE, EnvelopeError, from_record, to_headers
 from services.runtime.errors import Permanent
+from services.runtime.origin import ORIGIN_HEADER
 from services.runtime.record import Headers, Record
 from services.scorer.ledger import HOUR_MS
 from services.scorer.profile import event_id
@@ -22,6 +23,8 @@ from services.scorer.profile import event_id
 MAX_VALUE_BYTES = 256 * 1024
 HORIZON_MS = 30 * 24 * HOUR_MS
 AHEAD_MS = 5 * 60_000
+RECORDED_HEADER = "baton-recorded"
+"""When the log took a re-keyed event in first (Baton ms): latency is counted from there."""
 _WRITTEN = tuple(name for name, _ in to_headers(id="", source="", type="", time=0))
 """The order in which Baton writes an envelope."""
 
@@ -48,8 +51,9 @@ def open_envelope(record: Record) -> Envelope:
             key.decode()
         except UnicodeDecodeError:
             raise Permanent("key_not_utf8", field="key", fix="send UTF-8, or no key at all") from None
+    sent_on = len(headers) == 8 and headers[6][0] == ORIGIN_HEADER and headers[7][0] == RECORDED_HEADER
     try:
-        (a, form), (b, version), (c, name), (d, source), (e, kind), (f, time) = headers
+        (a, form), (b, version), (c, name), (d, source), (e, kind), (f, time) = headers[:6] if sent_on else headers
         if (a, b, c, d, e, f) == _WRITTEN and form == JSON_TYPE and version == b"1.0" and name and source and kind:
             return Envelope(name.decode(), source.decode(), kind.decode(), parse_time(time.decode()), value)
     except (ValueError, AttributeError):

@@ -37,7 +37,16 @@ from services.scorer.hops import (
     read_summary,
 )
 from services.scorer.identity import Keyring
-from services.scorer.intake import HORIZON_MS, Envelope, clamp, open_envelope, refusal, tie_of, unknown_type
+from services.scorer.intake import (
+    HORIZON_MS,
+    RECORDED_HEADER,
+    Envelope,
+    clamp,
+    open_envelope,
+    refusal,
+    tie_of,
+    unknown_type,
+)
 from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
@@ -274,7 +283,7 @@ def _own_key(record: Record, named: str | None) -> str:
 
 def _recorded(record: Record, otherwise: int) -> int:
     for name, value in record.headers:
-        if name == say.RECORDED_HEADER and value.isdigit():
+        if name == RECORDED_HEADER and value.isdigit():
             return int(value)
     return otherwise
 

@@ -32,6 +32,8 @@ Headers = list[tuple[str, bytes | None]]
 @example(list(USUAL), [(4, "ce_type", b"")], [4])
 @example(list(reversed(USUAL)), [(0, "ce_id", b"")], [3])
 @example(list(USUAL), [(3, "ce_source", b"\xff")], [3])
+@example(list(USUAL), [(6, "baton-origin", b"t/0/1"), (7, "baton-recorded", b"5")], [])
+@example(list(reversed(USUAL)), [(6, "baton-origin", b"t/0/1"), (7, "baton-recorded", b"5")], [])
 @example(list(USUAL), [(0, "ce_id", b"first")], [])
 @example(list(USUAL), [(0, "Ce_Id", b"first")], [])
 @example(list(USUAL), [(6, "ce_id", b"last")], [])
