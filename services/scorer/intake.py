@@ -1,4 +1,4 @@
-"""Intake: from a record to its envelope and its checked content.
+"""Intake: from a record to its envelope, and why a record is refused.
 
 The envelope gives identity and time. A time more than five minutes ahead of the log's own is set back to the log's;
 one more than 30 days before it is too late to be told from a repeat, and refused. An event without time happened when
