@@ -20,6 +20,7 @@ from services.scorer.profile import Profile, traits_of
 
 _MOST_LOOKS = 200
 _MOST_GUESSES = 12
+_NEAR = 24
 _NEVER = 1 << 60
 Curve = tuple[float, float, float]
 
@@ -176,7 +177,7 @@ def unchanged(rules: Rules, fit: int, readings: Sequence[Reading], *, grade: str
 def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
     """The first hour after the one judged at which time alone changes the grade, ends the qualification, or lets the
     score reach `enter`; None when it never does. Never later than that; earlier only when negative points make the
-    search too long."""
+    search too long, or the sum lies on a bound for a day."""
     floor, roof = _floor(judged, qualified), _roof(judged, qualified)
     mixed, start = False, judged.hour
     for reading in judged.readings:
@@ -193,11 +194,12 @@ def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
     if after is None:
         return None
     hour = start + after
-    if _is_plain(curves, after - 1):
+    if _is_plain(curves, after - 1) and _is_plain(curves, after):
         return hour
     while hour - 1 > start and not floor <= _engagement(judged, hour - 1) < roof:
         hour -= 1
-    return hour
+    exact = range(hour, hour + _NEAR)
+    return next((each for each in exact if not floor <= _engagement(judged, each) < roof), hour)
 
 
 def _given(rule: EvidenceRule, ledgers: Sequence[Ledger], hour: int) -> int | None:

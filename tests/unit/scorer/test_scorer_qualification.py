@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from baton_schemas.crm import AccountFacts, AccountStanding, Consent, PersonFacts
 from baton_schemas.engagement import EngagementRecorded
@@ -245,8 +245,13 @@ def judged(steps: list[tuple[str, int]], after: int) -> Judgement:
     return judge([profile], RULES, (start + max(hour for _, hour in steps) + after) * HOUR)
 
 
+CAREERS = [("careers", 351), ("careers", 470), ("careers", 505)]
+OTHERS = [("view", 619), ("click", 651), ("click", 789), ("steady", 820), ("demo", 834)]
+
+
 @settings(max_examples=80, deadline=None)
 @given(STEPS, st.integers(0, 30), st.booleans())
+@example(steps=[*CAREERS, *OTHERS], after=13, qualified=False).via("the curves are below an hour before the lines are")
 def test_the_next_change_is_exactly_when_a_reading_of_each_hour_finds_one(
     steps: list[tuple[str, int]], after: int, qualified: bool
 ) -> None:
