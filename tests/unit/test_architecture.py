@@ -17,8 +17,8 @@ IMPURE = {
 }  # fmt: skip
 KAFKA = {"aiokafka", "faust", "mode"}
 PURE_RUNTIME = (
-    "config_set", "dead_letters", "decide", "documents", "effects", "errors", "origin", "partitioner", "processor",
-    "record", "state", "timers",
+    "config_set", "dead_letters", "decide", "documents", "effects", "errors", "origin", "pace", "partitioner",
+    "processor", "record", "state", "timers",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 
