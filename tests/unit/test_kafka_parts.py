@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Never
 
 import pytest
+from aiokafka import TopicPartition
 
 from services.runtime.errors import Fenced, Transient, UserError
 from services.runtime.exit_codes import ExitCode, exit_code
 from services.runtime.kafka.connection import connection
 from services.runtime.kafka.core import arrange
-from services.runtime.kafka.lanes import SplitAssignment
+from services.runtime.kafka.lanes import Lanes, SplitAssignment
 from services.runtime.kafka.surroundings import ProcessorFailed
 from services.runtime.settings import load
 
@@ -27,6 +30,21 @@ class Reads:
 def test_processors_share_a_group_unless_they_read_the_same_topic() -> None:
     lead, team, twin = Reads("lead", ("a", "b")), Reads("team", ("c",)), Reads("twin", ("b",))
     assert arrange([lead, team, twin]) == [[lead, team], [twin]]  # type: ignore[list-item, comparison-overlap]
+
+
+def test_a_rebalance_makes_no_lane_once_the_worker_stops() -> None:
+    def make(*_: object) -> Never:
+        raise AssertionError("a lane was made")
+
+    async def run() -> int:
+        lanes = Lanes([Reads("lead", ("a",))], str, make, lambda _: None, patience_s=1.0)  # type: ignore[list-item]
+        with pytest.raises(AssertionError, match="a lane was made"):
+            lanes.assign(1, [TopicPartition("a", 0)])
+        await lanes.end()
+        lanes.assign(2, [TopicPartition("a", 0)])
+        return len(lanes)
+
+    assert asyncio.run(run()) == 0
 
 
 def test_no_cluster_is_one_clear_line() -> None:

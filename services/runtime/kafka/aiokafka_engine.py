@@ -44,7 +44,7 @@ class AiokafkaMember:
 
     async def stop(self) -> None:
         self._stopping = True
-        await self._lanes.revoke()
+        await self._lanes.end()
         if self._consumer.assignment():
             await self.intake.commit()
         for task in self._tasks:

@@ -37,7 +37,7 @@ class FaustMember:
         self._starting = asyncio.create_task(self.guard(self._app.start()))
 
     async def stop(self) -> None:
-        await self.lanes.revoke()
+        await self.lanes.end()
         await self._app.stop()
         if self._starting is not None:
             self._starting.cancel()

@@ -48,6 +48,7 @@ class Lanes:
         self._by_tp: dict[TopicPartition, tuple[Lane, str]] = {}
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self.generation = -1
+        self._over = False
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(tuple(self._tasks))
@@ -57,6 +58,8 @@ class Lanes:
 
     def assign(self, generation: int, partitions: Iterable[TopicPartition]) -> None:
         """Makes a lane per processor and partition number. Raises SplitAssignment when inputs do not match."""
+        if self._over:
+            return  # a rebalance while the worker stops: a lane would claim a journal and find the producer closed
         assigned = set(partitions)
         self.generation = generation
         for processor in self._processors:
@@ -87,7 +90,13 @@ class Lanes:
                 log.warning("lane given up", lane=task.get_name())
                 task.cancel()
             tasks.clear()
-        collector.thaw()
+        if not self._over:
+            collector.thaw()
+
+    async def end(self) -> None:
+        """Closes all lanes as `revoke` does; none is made any more."""
+        self._over = True
+        await self.revoke()
 
     def drop(self) -> None:
         """Ends every lane where it stands."""
