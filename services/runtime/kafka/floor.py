@@ -2,7 +2,7 @@
 
 Left to themselves all lanes that have something decide in one and the same round of the loop. With many partitions on
 a backlog that is seconds in which nothing is sent and no acknowledgement is heard, and the client's patience runs out
-over answers that came long ago.
+over answers that came long ago. Brief decisions hold nobody up, since rounds cost time, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import deque
 
 _ROUNDS = 6
 """An answer takes as many rounds from the socket to the lane that waits for it."""
+BRIEF_S = 0.005
+"""Lanes may decide as long as this together before the loop has to go round."""
 
 
 class Floor:
@@ -21,6 +23,7 @@ class Floor:
         self._rounds = rounds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
+        self._spent_s = 0.0
 
     async def turn(self) -> None:
         """Returns when it is the caller's turn, which lasts until it awaits something."""
@@ -28,7 +31,11 @@ class Floor:
             mine = asyncio.get_running_loop().create_future()
             self._waiting.append(mine)
             await mine
-        else:
+
+    def spent(self, seconds: float) -> None:
+        """Takes note of how long somebody decided; after BRIEF_S in all the next ones wait until the loop went round."""
+        self._spent_s += seconds
+        if self._spent_s >= BRIEF_S and not self._taken:
             self._taken = True
             self._pass_on(self._rounds)
 
@@ -43,3 +50,4 @@ class Floor:
                 self._pass_on(self._rounds)
                 return
         self._taken = False
+        self._spent_s = 0.0

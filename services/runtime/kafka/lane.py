@@ -214,6 +214,7 @@ class Lane:
         decision = await self._decide_batch(topic, records)
         took = around.cpu_s() - started
         pace.took(decision.consumed, took)
+        around.floor.spent(took)
         return records, decision, took
 
     def _has_more(self, emptied: Set[str]) -> bool:
@@ -259,7 +260,9 @@ class Lane:
             fired += 1
         if fired < most:
             self._hold = None
-        self._timer_pace.took(fired, self._around.cpu_s() - started)
+        took = self._around.cpu_s() - started
+        self._timer_pace.took(fired, took)
+        self._around.floor.spent(took)
         faults.point("in_timer", str(self.partition))
         if fired:
             effects.observations.append(Observation("baton_timers_fired_total", fired))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.runtime.kafka.floor import Floor
+from services.runtime.kafka.floor import BRIEF_S, Floor
 
 
 def test_turns_are_taken_in_order_and_the_loop_goes_round_between_two() -> None:
@@ -14,6 +14,7 @@ def test_turns_are_taken_in_order_and_the_loop_goes_round_between_two() -> None:
         for _ in range(3):
             await floor.turn()
             told.append(name)
+            floor.spent(BRIEF_S)
 
     async def answer() -> None:
         """What hangs on several futures in a row, as an acknowledgement does."""
@@ -23,7 +24,7 @@ def test_turns_are_taken_in_order_and_the_loop_goes_round_between_two() -> None:
 
     async def run() -> None:
         floor = Floor(rounds=6)
-        await floor.turn()  # all of them have to wait
+        floor.spent(BRIEF_S)  # all of them have to wait
         await asyncio.gather(lane(floor, "a"), lane(floor, "b"), lane(floor, "c"), answer())
 
     asyncio.run(run())
@@ -31,15 +32,27 @@ def test_turns_are_taken_in_order_and_the_loop_goes_round_between_two() -> None:
     assert told.index("answer") <= 1
 
 
-def test_a_free_floor_is_taken_at_once() -> None:
+def waits(floor: Floor) -> bool:
+    turn = floor.turn()
+    try:
+        turn.send(None)
+    except StopIteration:
+        return False
+    turn.close()
+    return True
+
+
+def test_brief_decisions_hold_nobody_up_until_they_are_long_together() -> None:
     async def run() -> None:
         floor = Floor(rounds=6)
-        turn = floor.turn()
-        try:
-            turn.send(None)
-        except StopIteration:
-            return
-        raise AssertionError("it waited for nothing")
+        for _ in range(4):
+            assert not waits(floor)
+            floor.spent(BRIEF_S / 4)
+        assert waits(floor)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        floor.spent(BRIEF_S / 2)  # counted anew once the loop went round
+        assert not waits(floor)
 
     asyncio.run(run())
 
@@ -47,7 +60,7 @@ def test_a_free_floor_is_taken_at_once() -> None:
 def test_who_was_cancelled_while_it_waited_holds_nobody_up() -> None:
     async def run() -> None:
         floor = Floor(rounds=2)
-        await floor.turn()
+        floor.spent(BRIEF_S)
         gone, stays = asyncio.create_task(floor.turn()), asyncio.create_task(floor.turn())
         await asyncio.sleep(0)
         gone.cancel()
