@@ -78,7 +78,7 @@ async def _fill(settings: Settings, processor: Decay, people: int, *, timers: bo
     producer = AIOKafkaProducer(
         acks="all",
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=settings.journal_batch_bytes,
         max_request_size=8 << 20,
         **connection(settings),
@@ -254,7 +254,7 @@ def _section(
         "restore",
         "Restore after SIGKILL",
         f"A journal of {people:,} people in 8 partitions, {size} bytes of state each (half of it compressible), "
-        f"{LIVE_SHARE:.0%} of its states live; acks=all, lz4. The worker is killed and a new process started at once, "
+        f"{LIVE_SHARE:.0%} of its states live; acks=all, zstd. The worker is killed and a new process started at once, "
         f"while {_EVENTS_PER_S} events/s arrive. Session timeout {session:g} s, heartbeat "
         f"{settings.heartbeat_ms / 1000:g} s (production's defaults): so long the group waits for the dead one.",
         [

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.embedded.jars import download_notice
 from services.runtime.embedded.settings import load_embedded
 from tests.orphans import guarded
+
+settings.register_profile("baton", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("baton")  # how busy the machine is says nothing of the code
 
 # What the test broker does faster than a careful one.
 TEST_PROPERTIES: Mapping[str, str] = {

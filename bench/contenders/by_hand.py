@@ -62,7 +62,7 @@ async def take(producer: Any, journal: str, told: str, number: int, state: dict[
 
 
 async def main(bootstrap: str, run: str, journal: str, told: str) -> None:
-    acks = {"enable_idempotence": True, "acks": "all", "compression_type": "lz4", "max_batch_size": 4 << 20}
+    acks = {"enable_idempotence": True, "acks": "all", "compression_type": "zstd", "max_batch_size": 4 << 20}
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=8 << 20, **acks)
     consumer = AIOKafkaConsumer(EVENTS, bootstrap_servers=bootstrap, group_id=run, enable_auto_commit=False)
     await asyncio.gather(producer.start(), consumer.start())

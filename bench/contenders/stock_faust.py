@@ -29,7 +29,7 @@ def app(bootstrap: str, run: str, told: str, folder: str) -> Any:
         topic_disable_leader=True,
         table_standby_replicas=0,
         producer_acks=-1,
-        producer_compression_type="lz4",
+        producer_compression_type="zstd",
         web_enabled=False,
         autodiscover=False,
     )

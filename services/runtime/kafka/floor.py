@@ -33,7 +33,7 @@ class Floor:
             await mine
 
     def spent(self, seconds: float) -> None:
-        """Takes note of how long somebody decided; after BRIEF_S in all the next ones wait until the loop went round."""
+        """Takes note of how long somebody decided; after BRIEF_S in all the loop goes round before the next turn."""
         self._spent_s += seconds
         if self._spent_s >= BRIEF_S and not self._taken:
             self._taken = True
