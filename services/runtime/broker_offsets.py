@@ -11,7 +11,7 @@ from aiokafka import TopicPartition as ClientPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 from services.runtime.progress_rule import Reading
 from services.runtime.vitals import TopicPartition
 
@@ -103,12 +103,12 @@ class BrokerOffsets:
         return readings
 
     def _new_consumer(self) -> Any:
-        consumer = AIOKafkaConsumer(
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",  # an open transaction is nobody's lag yet
-            request_timeout_ms=int(self._answer_s * 1000),
-            **self._parameters,
+        return paced(
+            AIOKafkaConsumer(
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",  # an open transaction is nobody's lag yet
+                request_timeout_ms=int(self._answer_s * 1000),
+                **self._parameters,
+            )
         )
-        pace(consumer._client)
-        return consumer

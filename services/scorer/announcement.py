@@ -6,7 +6,7 @@ from base64 import b64encode
 from hashlib import blake2b
 
 from baton_schemas.accounts import AccountSignal
-from baton_schemas.contract import Contract, format_time
+from baton_schemas.contract import format_time
 from baton_schemas.envelope import to_headers
 from baton_schemas.keys import handoff_id
 from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
@@ -45,13 +45,9 @@ def timer_cause(name: str, due: int) -> str:
     return f"timer:{name}@{due}"
 
 
-def record(topic: str, key: str, data: Contract, *, cause: str, at: int, part: str = "") -> Send:
-    """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause)."""
-    return _record(topic, key, data.TYPE, data.to_json(), cause=cause, at=at, part=part)
-
-
 def _record(topic: str, key: str, kind: str, value: bytes, *, cause: str, at: int, part: str) -> Send:
-    """The same, written already; its headers are those of `to_headers`, of parts that are mostly made once."""
+    """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause); its headers
+    are those of `to_headers`, of parts that are mostly made once."""
     headers = (
         _CONTENT_TYPE,
         _SPECVERSION,
@@ -165,7 +161,7 @@ def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now
 def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:
     """The handoff is void (H3)."""
     data = LeadWithdrawn(lead=key, handoff=handoff, reason=reason, merged_into=merged_into, at=now, cause=cause)
-    return record("leads.qualified", key, data, cause=cause, at=now, part=handoff)
+    return _record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
 
 
 def member(

@@ -8,7 +8,7 @@ against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, ClassVar, Generic, TypeVar
 
@@ -18,9 +18,8 @@ from msgspec import Meta
 from baton_schemas.accounts import AccountSignal, MemberChanged
 from baton_schemas.contract import Contract, format_time, parse_time
 from baton_schemas.identity import IdentityLinked, LedgerPublished
+from services.scorer.hot import Name, Text, decoded
 
-_Name = Annotated[str, Meta(min_length=1, max_length=128)]
-_Text = Annotated[str, Meta(max_length=10_000)]
 _Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
@@ -31,20 +30,27 @@ class _Form(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
         """The bytes that the contract writes for the same content."""
         return ENCODER.encode(self)
 
+    def times(self) -> Iterable[str | None]:
+        """The times in it."""
+        return ()
+
+    def is_exact(self) -> bool:
+        """Whether the contract would write its times like this."""
+        return all(at is None or _is_exact(at) for at in self.times())
+
 
 class Linked(_Form, frozen=True, kw_only=True):
     """An `IdentityLinked`."""
 
     TYPE: ClassVar[str] = IdentityLinked.TYPE
 
-    person: _Name
-    root: _Name | None = None
+    person: Name
+    root: Name | None = None
     at: str
-    cause: _Name
+    cause: Name
 
-    def is_exact(self) -> bool:
-        """Whether the contract would write its times like this."""
-        return _is_exact(self.at)
+    def times(self) -> Iterable[str | None]:
+        return (self.at,)
 
 
 class Published(_Form, frozen=True, kw_only=True):
@@ -52,16 +58,15 @@ class Published(_Form, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = LedgerPublished.TYPE
 
-    source: _Name
+    source: Name
     version: _Count
     packed: str | None = None
-    via: _Name
+    via: Name
     linked_at: str
-    link_cause: _Name
+    link_cause: Name
 
-    def is_exact(self) -> bool:
-        """Whether the contract would write its times like this."""
-        return _is_exact(self.linked_at)
+    def times(self) -> Iterable[str | None]:
+        return (self.linked_at,)
 
 
 class Summary(_Form, frozen=True, kw_only=True):
@@ -69,34 +74,33 @@ class Summary(_Form, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = MemberChanged.TYPE
 
-    account: _Name
-    person: _Name
+    account: Name
+    person: Name
     version: _Count
-    grade: _Name | None = None
-    job_title: _Text | None = None
+    grade: Name | None = None
+    job_title: Text | None = None
     engaged_at: str | None = None
     removed: bool
 
-    def is_exact(self) -> bool:
-        """Whether the contract would write its times like this."""
-        return self.engaged_at is None or _is_exact(self.engaged_at)
+    def times(self) -> Iterable[str | None]:
+        return (self.engaged_at,)
 
 
 class Standing(_Form, frozen=True, kw_only=True):
     """An `AccountStanding`."""
 
-    owner: _Name | None = None
+    owner: Name | None = None
     customer_since: str | None = None
     open_opportunity: bool
-    tier: _Name | None = None
+    tier: Name | None = None
 
 
 class Colleague(_Form, frozen=True, kw_only=True):
     """A `Colleague` of the contract."""
 
-    person: _Name
-    grade: _Name
-    job_title: _Text | None = None
+    person: Name
+    grade: Name
+    job_title: Text | None = None
     engaged_at: str | None = None
 
 
@@ -105,19 +109,15 @@ class Signal(_Form, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = AccountSignal.TYPE
 
-    account: _Name
-    person: _Name
+    account: Name
+    person: Name
     version: _Count
     standing: Standing | None = None
     colleagues: list[Colleague]
 
-    def is_exact(self) -> bool:
-        """Whether the contract would write its times like this."""
-        for each in self.colleagues:
-            if each.engaged_at is not None and not _is_exact(each.engaged_at):
-                return False
+    def times(self) -> Iterable[str | None]:
         since = None if self.standing is None else self.standing.customer_since
-        return since is None or _is_exact(since)
+        return (since, *[each.engaged_at for each in self.colleagues])
 
 
 Hop = Linked | Published | Summary | Signal
@@ -133,11 +133,8 @@ class Reader(Generic[F]):
 
     def fast(self, data: bytes) -> F | None:
         """The record's content, or None: then the contract must be asked."""
-        try:
-            found = self._decode(data)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return None
-        return found if found.is_exact() else None
+        found = decoded(self._decode, data)
+        return found if found is not None and found.is_exact() else None
 
     def __call__(self, data: bytes) -> F:
         """The record's content. Raises the contract's ValidationError."""

@@ -24,8 +24,8 @@ _MAX_INTEGER = 2**53 - 1
 
 _Email = Annotated[str, Meta(min_length=3, max_length=254)]
 _Identifier = Annotated[str, Meta(min_length=1, max_length=254)]
-_Text = Annotated[str, Meta(max_length=10_000)]
-_Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Text = Annotated[str, Meta(max_length=10_000)]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
 _Property = str | int | bool | None
 
 
@@ -40,11 +40,11 @@ class Who(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class From(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A `Campaign`, read fast."""
 
-    name: _Text | None = None
-    source: _Text | None = None
-    medium: _Text | None = None
-    content: _Text | None = None
-    term: _Text | None = None
+    name: Text | None = None
+    source: Text | None = None
+    medium: Text | None = None
+    content: Text | None = None
+    term: Text | None = None
 
 
 class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,8 +56,8 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: str
     properties: dict[str, _Property] = msgspec.field(default_factory=dict)
     campaign: From | None = None
-    url: _Text | None = None
-    user_agent: _Text | None = None
+    url: Text | None = None
+    user_agent: Text | None = None
 
 
 class Traits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,10 +75,11 @@ class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     TYPE: ClassVar[str] = AccountIdentified.TYPE
 
     person: Who
-    account: _Name
+    account: Name
     traits: dict[str, _Property] = msgspec.field(default_factory=dict)
 
 
+S = TypeVar("S")
 T = TypeVar("T", Act, Traits, Company)
 Event = Contract | Act | Traits | Company
 
@@ -91,24 +92,19 @@ def read_act(data: bytes) -> Act | None:
     >>> read_act(b'{"person": {}, "action": "joined"}') is None
     True
     """
-    try:
-        act = _ACT(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-    if not _is_slug(act.action) or (act.properties and not _usual(act.properties)):
-        return None
-    return act if _has_identifier(act.person) else None
+    act = _said(_ACT, data)
+    return act if act is not None and _is_slug(act.action) and _usual(act.properties) else None
 
 
 def read_traits(data: bytes) -> Traits | None:
     """What is said of a person, or None: then the contract must be asked."""
-    said = _decoded(_TRAITS, data)
+    said = _said(_TRAITS, data)
     return said if said is not None and _usual(said.traits) else None
 
 
 def read_company(data: bytes) -> Company | None:
     """A person's company, or None: then the contract must be asked."""
-    said = _decoded(_COMPANY, data)
+    said = _said(_COMPANY, data)
     return said if said is not None and _usual(said.traits) else None
 
 
@@ -125,12 +121,18 @@ def reader(model: type[Contract]) -> Callable[[bytes], Event]:
     return read
 
 
-def _decoded(decode: Callable[[bytes], T], data: bytes) -> T | None:
+def decoded(decode: Callable[[bytes], S], data: bytes) -> S | None:
+    """What a decoder makes of the bytes, or None: then the contract must be asked."""
     try:
-        event = decode(data)
+        return decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return event if _has_identifier(event.person) else None
+
+
+def _said(decode: Callable[[bytes], T], data: bytes) -> T | None:
+    """An event, if it names anybody."""
+    event = decoded(decode, data)
+    return event if event is not None and _has_identifier(event.person) else None
 
 
 def _has_identifier(who: Who) -> bool:

@@ -6,7 +6,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import DecodeError
 from pydantic import ValidationError
@@ -51,6 +51,7 @@ from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
 
+A = TypeVar("A", Summary, AccountFacts)
 _REFUSALS = ("contact", "sales_contact", "direct_marketing")
 """Purposes of consent without which sales may not call."""
 
@@ -234,9 +235,7 @@ class ScorerProcessor:
         return "held"
 
     def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Summary) -> str:
-        key = _own_key(record, event.account)
-        account = turn.accounts.get(key.encode()) or Account()
-        self._tell(turn, key, account, accounts.member_changed(account, key, event))
+        self._at_account(turn, record, event, accounts.member_changed)
         return "member"
 
     def _signal(self, turn: Turn, record: Record, _envelope: Envelope, event: Signal) -> str:
@@ -247,9 +246,7 @@ class ScorerProcessor:
         return "signal"
 
     def _account_facts(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountFacts) -> str:
-        key = _own_key(record, event.account)
-        account = turn.accounts.get(key.encode()) or Account()
-        self._tell(turn, key, account, accounts.facts_changed(account, key, event))
+        self._at_account(turn, record, event, accounts.facts_changed)
         return "fact"
 
     def _person_facts(self, turn: Turn, record: Record, envelope: Envelope, event: PersonFacts) -> str:
@@ -267,7 +264,13 @@ class ScorerProcessor:
             turn.decide(key, one)
         return "fact"
 
-    def _tell(self, turn: Turn, key: str, account: Account, stories: list[Story]) -> None:
+    def _at_account(
+        self, turn: Turn, record: Record, event: A, change: Callable[[Account, str, A], list[Story]]
+    ) -> None:
+        """Changes the account that the event names, and tells its members what they should hear."""
+        key = _own_key(record, event.account)
+        account = turn.accounts.get(key.encode()) or Account()
+        stories = change(account, key, event)
         turn.accounts.put(key.encode(), account)
         for story in stories:
             turn.send(say.signal(story, cause=turn.cause, now=turn.now))

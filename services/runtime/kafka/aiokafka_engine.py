@@ -13,7 +13,7 @@ from services.runtime.kafka.connection import connection
 from services.runtime.kafka.core import Core
 from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.lanes import Lanes
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
 
@@ -33,8 +33,7 @@ class AiokafkaMember:
         self._core = core
         self._lanes = lanes
         self._topics = [core.name(topic) for processor in processors for topic in processor.inputs]
-        self._consumer = AIOKafkaConsumer(group_id=group, **consumer_parameters(core.settings))
-        pace(self._consumer._client)
+        self._consumer = paced(AIOKafkaConsumer(group_id=group, **consumer_parameters(core.settings)))
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -30,7 +30,7 @@ from services.runtime.kafka.lane import Lane
 from services.runtime.kafka.lanes import Lanes
 from services.runtime.kafka.outputs import Outputs, Turns
 from services.runtime.kafka.reader import LogReader
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 from services.runtime.kafka.surroundings import LaneLimits, Surroundings
 from services.runtime.processor import Globals, Processor
 from services.runtime.progress import Progress
@@ -102,17 +102,18 @@ class Core:
         """Connects, reads the globals whole, joins. Raises UserError (topics) or Transient (broker)."""
         await admin.require(self.settings, self._needed())
         patience = self._limits.patience_s
-        self._producer = AIOKafkaProducer(
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            compression_type=COMPRESSION,
-            max_batch_size=self.settings.journal_batch_bytes,
-            max_request_size=64 << 20,
-            request_timeout_ms=self.settings.session_timeout_ms,
-            **self._parameters,
+        self._producer = paced(
+            AIOKafkaProducer(
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=0,
+                compression_type=COMPRESSION,
+                max_batch_size=self.settings.journal_batch_bytes,
+                max_request_size=64 << 20,
+                request_timeout_ms=self.settings.session_timeout_ms,
+                **self._parameters,
+            )
         )
-        pace(self._producer.client)
         client = f"{self.service}-{socket.gethostname()}-{os.getpid()}"
         self._reader = LogReader(self._parameters, client_id=client, patience_s=patience)
         wanted = (topic for processor in self.processors for topic in processor.globals)

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.runtime.kafka.intake import Intake
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 
 
 class LaneConsumer(Consumer):  # type: ignore[misc]
@@ -38,8 +38,7 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
         return self._kafka
 
     async def on_start(self) -> None:
-        self._kafka = AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters())
-        pace(self._kafka._client)
+        self._kafka = paced(AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters()))
         await self._kafka.start()
 
     async def on_stop(self) -> None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.runtime.errors import Transient
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 from services.runtime.processor import Globals
 
 _POLL_MS = 500
@@ -43,13 +43,14 @@ class GlobalsReader:
         """Reads everything that is there now. Raises Transient when that does not end within `patience_s`."""
         if not self._topics:
             return
-        self._consumer = AIOKafkaConsumer(
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            max_partition_fetch_bytes=4 << 20,
-            **self._parameters,
+        self._consumer = paced(
+            AIOKafkaConsumer(
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                max_partition_fetch_bytes=4 << 20,
+                **self._parameters,
+            )
         )
-        pace(self._consumer._client)
         await self._consumer.start()
         self._consumer.assign(list(self._topics))
         try:

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 from services.runtime.effects import Send
 from services.runtime.errors import Transient, UserError
 from services.runtime.kafka.connection import broker_name, connection
-from services.runtime.kafka.reconnect import pace
+from services.runtime.kafka.reconnect import paced
 from services.runtime.partitioner import partition_of
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
@@ -64,10 +64,15 @@ class LogClient:
     async def send(self, record: Send) -> None:
         """Puts a record on its way (idempotent, acks=all); waits only when very many are. `flush` makes sure."""
         if self._producer is None:
-            producer = AIOKafkaProducer(
-                enable_idempotence=True, acks="all", linger_ms=5, max_request_size=LARGEST_REQUEST, **self._parameters
+            producer = paced(
+                AIOKafkaProducer(
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=5,
+                    max_request_size=LARGEST_REQUEST,
+                    **self._parameters,
+                )
             )
-            pace(producer.client)
             await self._reached(producer)
             self._producer = producer
         while len(self._sending) >= _IN_FLIGHT:
@@ -184,15 +189,15 @@ class LogClient:
             await consumer.stop()
 
     def _consumer(self) -> Any:
-        consumer = AIOKafkaConsumer(
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            max_partition_fetch_bytes=4 << 20,
-            **self._parameters,
+        return paced(
+            AIOKafkaConsumer(
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                max_partition_fetch_bytes=4 << 20,
+                **self._parameters,
+            )
         )
-        pace(consumer._client)
-        return consumer
 
     def _all(self, topic: str, partitions: Sequence[int]) -> list[Any]:
         return [TopicPartition(broker_name(self._settings, topic), partition) for partition in partitions]

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer)
 FIRST_S = 0.05
 MOST_S = 1.0
 
@@ -30,3 +33,9 @@ def pace(client: Any, sleep: Callable[[float], Awaitable[object]] = asyncio.slee
         return answered
 
     client._metadata_update = update
+
+
+def paced(owner: C) -> C:
+    """A producer or consumer of aiokafka, whose client is paced."""
+    pace(owner.client if isinstance(owner, AIOKafkaProducer) else owner._client)
+    return owner
