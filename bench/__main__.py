@@ -15,7 +15,7 @@ from bench.bare import bare
 from bench.lab import Lab, Sizes, lab
 from bench.latency import latency
 from bench.machine import machine
-from bench.report import Section, as_json, markdown, placed
+from bench.report import Section, as_json, markdown, placed, summary
 from bench.restore import restore
 from bench.scorer import scorer
 from services.runtime.errors import UserError
@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {
     "latency": latency,
 }
 README = Path(__file__).parents[1] / "README.md"
+REPORT = Path(__file__).parent / "REPORT.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json:
             options.json.write_text(json.dumps(as_json(found, sections), indent=1) + "\n")
         if options.readme:
-            README.write_text(placed(README.read_text(), table))
+            README.write_text(placed(README.read_text(), summary(found, sections)))
+            REPORT.write_text(f"# What was measured\n\n{table}")
     except (UserError, ValueError, OSError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
@@ -63,7 +65,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures Baton beside others, in one run.")
     parser.add_argument("--only", action="append", choices=tuple(MEASUREMENTS), help="one measurement; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run to FILE, too")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md, between its markers")
+    parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="put the figures into README.md, between its markers, and the whole report into bench/REPORT.md",
+    )
     for name, what in (
         ("runs", "runs of each"),
         ("events", "events of a throughput run"),

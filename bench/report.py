@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+_TARGETS_HEAD = ("| target | | measured | |", "|---|--:|--:|---|")
 
 
 @dataclass(slots=True)
@@ -61,12 +62,13 @@ class Section:
         return {row.name: row for row in self.rows}[name]
 
     def compare(self, first: str, second: str, goal: float) -> None:
-        """Adds the ratio of two rows' medians with its target, and the ratios run by run."""
+        """Adds the ratio of two rows' medians with its target, and the ratios run by run when the two took turns."""
         one, two = self.row(first), self.row(second)
         ratio = one.median / two.median
-        pairs = [a / b for a, b in zip(one.runs, two.runs, strict=True)]
         what = f"{first} : {second}"
-        self.ratios.append((what, ratio, ", ".join(f"{pair:.2f}" for pair in pairs)))
+        if len(one.runs) == len(two.runs):
+            pairs = [a / b for a, b in zip(one.runs, two.runs, strict=True)]
+            self.ratios.append((what, ratio, ", ".join(f"{pair:.2f}" for pair in pairs)))
         self.verdicts.append(Verdict(what, goal, ratio, at_least=True))
 
 
@@ -82,25 +84,45 @@ def as_json(machine: dict[str, str], sections: Sequence[Section]) -> dict[str, A
 
 
 def markdown(machine: dict[str, str], sections: Sequence[Section]) -> str:
-    """The tables as they go into the README."""
-    lines = [" · ".join(f"{name} {what}" for name, what in machine.items()), ""]
+    """The whole report."""
+    lines = [_on(machine), ""]
     for section in sections:
         lines += [f"### {section.title}", "", section.how, ""]
         lines += ["| | min | median | max | runs | |", "|---|--:|--:|--:|--:|---|"]
-        for row in section.rows:
-            low, mid, high = (number(each, row.unit) for each in (min(row.runs), row.median, max(row.runs)))
-            lines.append(f"| {row.name} | {low} | {mid} | {high} | {len(row.runs)} | {row.note} |")
+        lines += [f"| {_figures(row)} | {row.note} |" for row in section.rows]
         if section.verdicts:
-            lines += ["", "| target | | measured | |", "|---|--:|--:|---|"]
-            pairs = {what: told for what, _, told in section.ratios}
-            for verdict in section.verdicts:
-                sign = "≥" if verdict.at_least else "≤"
-                goal, got = number(verdict.goal, verdict.unit), number(verdict.got, verdict.unit)
-                told = f" (run by run: {pairs[verdict.what]})" if verdict.what in pairs else ""
-                words = verdict.words if verdict.reached else f"**{verdict.words}**"
-                lines.append(f"| {verdict.what} | {sign} {goal} | {got}{told} | {words} |")
+            lines += ["", *_TARGETS_HEAD, *_targets(section)]
         lines += ["", *section.notes, ""] if section.notes else [""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def summary(machine: dict[str, str], sections: Sequence[Section]) -> str:
+    """Machine, rows and targets without the words between: what the README has room for."""
+    lines = [_on(machine), "", "| | min | median | max | runs |", "|---|--:|--:|--:|--:|"]
+    for section in sections:
+        lines.append(f"| **{section.title}** | | | | |")
+        lines += [f"| {_figures(row)} |" for row in section.rows]
+    lines += ["", *_TARGETS_HEAD, *(line for section in sections for line in _targets(section))]
+    return "\n".join(lines) + "\n"
+
+
+def _on(machine: dict[str, str]) -> str:
+    return " · ".join(f"{name} {what}" for name, what in machine.items())
+
+
+def _figures(row: Row) -> str:
+    low, mid, high = (number(each, row.unit) for each in (min(row.runs), row.median, max(row.runs)))
+    return f"{row.name} | {low} | {mid} | {high} | {len(row.runs)}"
+
+
+def _targets(section: Section) -> Iterator[str]:
+    pairs = {what: told for what, _, told in section.ratios}
+    for verdict in section.verdicts:
+        sign = "≥" if verdict.at_least else "≤"
+        goal, got = number(verdict.goal, verdict.unit), number(verdict.got, verdict.unit)
+        told = f" (run by run: {pairs[verdict.what]})" if verdict.what in pairs else ""
+        words = verdict.words if verdict.reached else f"**{verdict.words}**"
+        yield f"| {verdict.what} | {sign} {goal} | {got}{told} | {words} |"
 
 
 def number(value: float, unit: str) -> str:

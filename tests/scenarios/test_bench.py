@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import BEGIN, END, Row, Section, Verdict, markdown, placed
+from bench.report import BEGIN, END, Row, Section, Verdict, markdown, placed, summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +42,10 @@ def test_a_table_stands_between_its_markers_and_names_what_was_missed() -> None:
     assert "| a | 4.00 s | 6.00 s | 8.00 s | 3 |" in table
     assert "| a : b | ≥ 2.50 | 2.00 (run by run: 1.33, 2.67, 2.00) | **missed by 20%** |" in table
     assert "| a, s | ≤ 6.00 | 6.00 | reached |" in table
+    short = summary({"CPU": "one"}, [section])
+    assert "How." not in short
+    assert "| a | 4.00 s | 6.00 s | 8.00 s | 3 |" in short
+    assert "| a : b | ≥ 2.50 | 2.00 (run by run: 1.33, 2.67, 2.00) | **missed by 20%** |" in short
     text = placed(f"before {BEGIN} old {END} after", table)
     assert (text.startswith("before "), text.endswith(" after"), " old " in text) == (True, True, False)
     with pytest.raises(ValueError, match="bench:begin"):
