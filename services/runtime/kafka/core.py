@@ -102,28 +102,18 @@ class Core:
         """Connects, reads the globals whole, joins. Raises UserError (topics) or Transient (broker)."""
         await admin.require(self.settings, self._needed())
         patience = self._limits.patience_s
-        self._producer = paced(
-            AIOKafkaProducer(
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=0,
-                compression_type=COMPRESSION,
-                max_batch_size=self.settings.journal_batch_bytes,
-                max_request_size=64 << 20,
-                request_timeout_ms=self.settings.session_timeout_ms,
-                **self._parameters,
-            )
-        )
+        self._producer, self._teller = self._new_producer(), self._new_producer()
         client = f"{self.service}-{socket.gethostname()}-{os.getpid()}"
         self._reader = LogReader(self._parameters, client_id=client, patience_s=patience)
         wanted = (topic for processor in self.processors for topic in processor.globals)
         names = with_skips(wanted, self._declared)
         self._globals = GlobalsReader(self._parameters, names, self.name, on_change=self._poke)
         self._snapshot = lambda: self._globals.snapshot
-        for part in (self._producer, self._reader, self._globals):
+        for part in (self._producer, self._teller, self._reader, self._globals):
             self._resources.push_async_callback(_closed, part.stop)
         try:
             await self._producer.start()
+            await self._teller.start()
             await self._reader.start()
         except KafkaError as error:
             raise Transient(f"no broker at {self.settings.kafka}: {error}") from error
@@ -244,7 +234,7 @@ class Core:
         tp = TopicPartition(self.name(admin.journal_topic(processor)), partition)
         step = JournalThenOutputs(
             Journal(tp, generation, self._tools),
-            Outputs(self._producer, self.name, self._limits.patience_s, self._turns),
+            Outputs(self._teller, self.name, self._limits.patience_s, self._turns),
             lambda kind, count: self.observe([Observation("baton_journal_conflicts_total", count, (kind,))]),
         )
         return Lane(processor, partition, generation, step, feed, self._around)
@@ -261,6 +251,22 @@ class Core:
             partitions=lambda topic: admin.partitions_of(topics[topic], self.settings),
             observe=self.observe,
             floor=Floor(),
+        )
+
+    def _new_producer(self) -> Any:
+        """One for the journals and one for the outputs: a client has one request under way to a broker, and what is
+        told would wait for what is being written down."""
+        return paced(
+            AIOKafkaProducer(
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=0,
+                compression_type=COMPRESSION,
+                max_batch_size=self.settings.journal_batch_bytes,
+                max_request_size=64 << 20,
+                request_timeout_ms=self.settings.session_timeout_ms,
+                **self._parameters,
+            )
         )
 
     def _needed(self) -> list[admin.TopicPlan]:

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from services.runtime.errors import Fenced, Transient
 from services.runtime.kafka import faults
+from services.runtime.kafka.batches import new_batch
 from services.runtime.kafka.fence import Gap, judge
 from services.runtime.kafka.group import (
     CLAIM,
@@ -162,13 +163,14 @@ class Journal:
         return (await self._tools.reader.offsets([self.tp], LATEST))[self.tp]
 
     def _batches(self, lines: Iterable[Line]) -> list[Any]:
-        producer = self._tools.producer
-        batch = producer.create_batch()
+        producer, lines = self._tools.producer, list(lines)
+        size = sum([len(key) + len(value or b"") for key, value, _ in lines])
+        batch = new_batch(producer, size)
         batches = [batch]
         for key, value, headers in lines:
             marks = list(headers)  # the builder takes nothing but a list
             if batch.append(timestamp=None, key=key, value=value, headers=marks) is None:
-                batch = producer.create_batch()
+                batch = new_batch(producer, size)
                 batches.append(batch)
                 batch.append(timestamp=None, key=key, value=value, headers=marks)
         batch.close()

@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from services.runtime.errors import Transient
+from services.runtime.kafka.batches import new_batch
 from services.runtime.kafka.group import Outgoing
 
 
@@ -58,11 +59,12 @@ class Outputs:
         """In an order that interleaves partitions: a partition's second batch has to wait for its first."""
         last: dict[tuple[str, int], tuple[int, Any]] = {}
         rounds: list[list[tuple[str, int, Any]]] = []
+        size = sum([len(key) + len(value or b"") for _, _, key, value, _ in records])
         for topic, partition, key, value, headers in records:
             number, batch = last.get((topic, partition), (-1, None))
             arguments = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
             if batch is None or batch.append(**arguments) is None:
-                batch = self._producer.create_batch()
+                batch = new_batch(self._producer, size)
                 batch.append(**arguments)
                 number += 1
                 last[topic, partition] = (number, batch)
