@@ -11,6 +11,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from services.runtime.kafka.connection import connection
 from services.runtime.kafka.core import Core
+from services.runtime.kafka.fetch_session import with_fetch_sessions
 from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.lanes import Lanes
 from services.runtime.kafka.reconnect import paced
@@ -33,7 +34,9 @@ class AiokafkaMember:
         self._core = core
         self._lanes = lanes
         self._topics = [core.name(topic) for processor in processors for topic in processor.inputs]
-        self._consumer = paced(AIOKafkaConsumer(group_id=group, **consumer_parameters(core.settings)))
+        self._consumer = with_fetch_sessions(
+            paced(AIOKafkaConsumer(group_id=group, **consumer_parameters(core.settings)))
+        )
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -17,6 +17,7 @@ from faust.transport.consumer import Consumer, ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from services.runtime.kafka.fetch_session import with_fetch_sessions
 from services.runtime.kafka.intake import Intake
 from services.runtime.kafka.reconnect import paced
 
@@ -38,7 +39,9 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
         return self._kafka
 
     async def on_start(self) -> None:
-        self._kafka = paced(AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters()))
+        self._kafka = with_fetch_sessions(
+            paced(AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters()))
+        )
         await self._kafka.start()
 
     async def on_stop(self) -> None:

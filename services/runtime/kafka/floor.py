@@ -14,6 +14,8 @@ _ROUNDS = 6
 """An answer takes as many rounds from the socket to the lane that waits for it."""
 BRIEF_S = 0.005
 """Lanes may decide as long as this together before the loop has to go round."""
+_PAUSE_S = 0.002
+"""Who decides later than this after another does not hold up the same round."""
 
 
 class Floor:
@@ -24,6 +26,7 @@ class Floor:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
         self._spent_s = 0.0
+        self._last = 0.0
 
     async def turn(self) -> None:
         """Returns when it is the caller's turn, which lasts until it awaits something."""
@@ -33,21 +36,35 @@ class Floor:
             await mine
 
     def spent(self, seconds: float) -> None:
-        """Takes note of how long somebody decided; after BRIEF_S in all the loop goes round before the next turn."""
+        """Takes note of how long somebody decided; after BRIEF_S in one go the loop goes round before the next turn."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last - seconds > _PAUSE_S:
+            self._spent_s = 0.0  # the loop did other things in between
+        self._last = now
         self._spent_s += seconds
         if self._spent_s >= BRIEF_S and not self._taken:
             self._taken = True
-            self._pass_on(self._rounds)
+            self._go_round()
+
+    def _go_round(self) -> None:
+        self._spent_s = 0.0
+        self._pass_on(self._rounds)
 
     def _pass_on(self, rounds: int) -> None:
+        loop = asyncio.get_running_loop()
         if rounds:
-            asyncio.get_running_loop().call_soon(self._pass_on, rounds - 1)
+            loop.call_soon(self._pass_on, rounds - 1)
             return
         while self._waiting:
             following = self._waiting.popleft()
             if not following.done():  # who was cancelled while it waited does not want it any more
                 following.set_result(None)
-                self._pass_on(self._rounds)
+                loop.call_soon(self._had_its_turn)  # it decides just before this is called
                 return
         self._taken = False
-        self._spent_s = 0.0
+
+    def _had_its_turn(self) -> None:
+        if self._spent_s < BRIEF_S:
+            self._pass_on(0)
+        else:
+            self._go_round()
