@@ -36,14 +36,16 @@ WARN_S = 6
 _EVENTS = "engagement.events"
 _LENGTH = 20
 _BACKLOG_LENGTH = 200
-_WARM_UP_S = 10
+_WARM_UP_S = 60
 _PATIENCE_S = 60.0
 
 
 @dataclass(slots=True)
 class Window:
-    """One run: what was planned, what came, in milliseconds."""
+    """One run, from `begin` to `end` (seconds): what came, in milliseconds."""
 
+    begin: float
+    end: float
     to_append: list[float] = field(default_factory=list)
     to_arrival: list[float] = field(default_factory=list)
     most_late_ms: float = 0.0
@@ -90,46 +92,58 @@ def documents() -> Documents:
 
 
 async def _windows(lab: Lab, settings: Settings, services: dict[str, Child]) -> tuple[list[Window], Hops]:
-    windows = []
-    people = max(1, lab.sizes.seconds * RATE // _LENGTH)
+    """One load without a break: a warm-up, then window after window. Stories end at an even pace all the time, which
+    they would not if each window told its own from their beginnings to their ends."""
+    seconds, runs = lab.sizes.seconds, lab.sizes.runs
     async with Sales(settings) as sales, Watcher(settings) as watcher:
-        await _load(sales, Tiling(0, max(1, _WARM_UP_S * RATE // _LENGTH), _LENGTH))
-        first = 1_000_000
-        for run in range(1, lab.sizes.runs + 1):
-            windows.append(await _load(sales, Tiling(first, people, _LENGTH)))
-            first += people
-            p50, p99 = _percentiles(windows[-1].to_append)
-            lab.say(f"run {run}  {len(windows[-1].to_append):,} leads, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-            _alive(services)
+        begin = time.time() + 0.2
+        first = begin + _WARM_UP_S
+        windows = [Window(first + run * seconds, first + (run + 1) * seconds) for run in range(runs)]
+        planned = await _load(sales, begin, windows)
+        for run, window in enumerate(windows, 1):
+            await _settle(sales, window, planned)
+            p50, p99 = _percentiles(window.to_append)
+            lab.say(f"run {run}  {len(window.to_append):,} leads, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        _alive(services)
         await sales.at_rest()
-        return windows, await read_hops(watcher, since=0, persons=range(1_000_000, first), length=_LENGTH)
+        people = {person for person, due in planned.items() if windows[0].begin <= due < windows[-1].end}
+        return windows, await read_hops(watcher, since=0, persons=people, length=_LENGTH)
 
 
-async def _load(sales: Sales, tiling: Tiling) -> Window:
-    """Publishes by the timetable and waits for the last lead. Raises UserError when leads do not come."""
-    window, planned = Window(), dict[str, float]()
-    start = time.time() + 0.2
-    for number, (person, step) in enumerate(tiling):
-        due = start + number / RATE
-        if step == tiling.length - 1:
-            planned[tip_id(person, tiling.length)] = due
+async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, float]:
+    """Publishes by the timetable until the last window is over; when each person's last event was due."""
+    planned = dict[int, float]()
+    most = round((windows[-1].end - begin) * RATE)  # more people than begin a story: no story is the last one
+    for number, (person, step) in enumerate(Tiling(1_000_000, most, _LENGTH)):
+        due = begin + number / RATE
+        if due >= windows[-1].end:
+            break
+        if step == _LENGTH - 1:
+            planned[person] = due
         ahead = due - time.time()
         if ahead > 0:
             await asyncio.sleep(ahead)
             ahead = due - time.time()
-        window.most_late_ms = max(window.most_late_ms, -ahead * 1000)
-        await sales.publish(record(person, step, tiling.length, round(due * 1000)))
+        for window in windows:
+            if window.begin <= due < window.end:
+                window.most_late_ms = max(window.most_late_ms, -ahead * 1000)
+        await sales.publish(record(person, step, _LENGTH, round(due * 1000)))
+    return planned
+
+
+async def _settle(sales: Sales, window: Window, planned: dict[int, float]) -> None:
+    """Waits for the leads of a window and takes their times. Raises UserError when they do not come."""
+    tips = {tip_id(person, _LENGTH): due for person, due in planned.items() if window.begin <= due < window.end}
     deadline = time.monotonic() + _PATIENCE_S
-    while not planned.keys() <= sales.routed.keys():
+    while not tips.keys() <= sales.routed.keys():
         if time.monotonic() > deadline:
-            missing = len(planned.keys() - sales.routed.keys())
-            raise UserError(f"{missing} of {len(planned)} leads were not routed within {_PATIENCE_S:g} s")
+            missing = len(tips.keys() - sales.routed.keys())
+            raise UserError(f"{missing} of {len(tips)} leads were not routed within {_PATIENCE_S:g} s")
         await asyncio.sleep(0.05)
-    for tip, due in planned.items():
+    for tip, due in tips.items():
         appended_ms, arrived = sales.routed[tip]
         window.to_append.append(appended_ms - due * 1000)
         window.to_arrival.append((arrived - due) * 1000)
-    return window
 
 
 async def _pile_up(lab: Lab, settings: Settings) -> int:
@@ -175,9 +189,9 @@ def _section(lab: Lab, windows: list[Window], hops: Hops, loaded: Hops) -> Secti
     section = Section(
         "latency",
         f"From an event to the routed lead at {RATE} events/s",
-        f"Scorer, router and feedback as processes of their own on Faust; {lab.sizes.seconds} s a run after a warm-up, "
-        f"{leads:,} leads in each; one event in {_LENGTH} tips a lead, whose rep answers seconds later. Open loop: "
-        "measured from the timetable of the event that tipped it to the broker's append time of its record on "
+        f"Scorer, router and feedback as processes of their own on Faust; {lab.sizes.seconds} s a run after a warm-up "
+        f"of {_WARM_UP_S} s, {leads:,} leads in each; one event in {_LENGTH} tips a lead, whose rep answers seconds "
+        "later. Open loop: measured from the timetable of the event that tipped it to the broker's append time of its record on "
         f"leads.routed. `config/` with its definition; calendars open, reps with room, warnings after {WARN_S} s.",
     )
     append = [_percentiles(each.to_append) for each in windows]
