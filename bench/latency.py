@@ -192,7 +192,8 @@ def _section(lab: Lab, windows: list[Window], hops: Hops, loaded: Hops) -> Secti
         f"Scorer, router and feedback as processes of their own on Faust; {lab.sizes.seconds} s a run after a warm-up "
         f"of {_WARM_UP_S} s, {leads:,} leads in each; one event in {_LENGTH} tips a lead, whose rep answers seconds "
         "later. Open loop: measured from the timetable of the event that tipped it to the broker's append time of its "
-        f"record on leads.routed. `config/` with its definition; calendars open, reps with room, warnings after {WARN_S} s.",
+        "record on leads.routed. `config/` with its definition; calendars open, reps with room, "
+        f"warnings after {WARN_S} s.",
     )
     append = [_percentiles(each.to_append) for each in windows]
     arrival = [_percentiles(each.to_arrival) for each in windows]
