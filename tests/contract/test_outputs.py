@@ -27,7 +27,9 @@ class Observed:
         self._producer = producer
         self._handing: Counter[int] = Counter()
         self.most = 0
-        self.create_batch = producer.create_batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
         self._handing[partition] += 1

@@ -70,3 +70,39 @@ def test_who_was_cancelled_while_it_waited_holds_nobody_up() -> None:
         await asyncio.wait_for(floor.turn(), 5)
 
     asyncio.run(run())
+
+
+def test_who_waits_with_little_to_decide_shares_a_round_with_the_next() -> None:
+    async def run() -> list[int]:
+        floor, rounds, told = Floor(rounds=6), 0, list[int]()
+
+        async def count() -> None:
+            nonlocal rounds
+            while True:
+                await asyncio.sleep(0)
+                rounds += 1
+
+        async def lane() -> None:
+            await floor.turn()
+            told.append(rounds)
+            floor.spent(BRIEF_S / 8)
+
+        floor.spent(BRIEF_S)
+        counting = asyncio.create_task(count())
+        await asyncio.gather(*(lane() for _ in range(6)))
+        counting.cancel()
+        return told
+
+    told = asyncio.run(run())
+    assert told[-1] - told[0] <= 6  # a round each, and not six
+
+
+def test_decisions_far_apart_are_not_added_up() -> None:
+    async def run() -> None:
+        floor = Floor(rounds=6)
+        for _ in range(4):
+            floor.spent(BRIEF_S / 2)
+            assert not waits(floor)
+            await asyncio.sleep(0.004)  # what the promise is about: time in which nobody decides
+
+    asyncio.run(run())
