@@ -164,7 +164,12 @@ def start_broker(broker: Broker) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment for a child process that is to work with `settings`."""
+    """The environment for child processes that are to work with `settings`. Raises UserError when they could not."""
+    if settings.http_port:
+        raise UserError(
+            "BATON_HTTP_PORT: several services of one machine can't listen on one port",
+            fix="leave it out: each takes a free port and tells it in run/<service>-<pid>.json of the data dir",
+        )
     own = {
         "BATON_KAFKA": settings.kafka,
         "BATON_PARTITIONS": str(settings.partitions),

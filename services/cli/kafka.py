@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -62,12 +63,22 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
-def reset(data: DataOption = None, json: JsonOption = False) -> None:
-    """Stop the broker and delete everything in it.
+def reset(
+    data: DataOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal nobody is asked.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Stop the broker and delete everything in it: events, leads, journals.
 
-    Example: baton kafka reset && baton kafka start
+    Example: baton kafka reset --yes && baton kafka start
     """
+    if not yes and _is_asked():
+        typer.confirm(f"Delete all that is in {_data(data)}?", abort=True)
     _tell(Broker(_data(data)).reset(), json=json)
+
+
+def _is_asked() -> bool:
+    return sys.stdin.isatty()
 
 
 def _data(given: Path | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from baton_schemas.contract import Name, Text
 from baton_schemas.documents.calendars import unique
@@ -29,11 +29,17 @@ class Absence(Document):
         return self
 
 
-class Rep(Document):
-    """A person in sales, by the CRM's id, which travels in keys and so should not be a name or an address; `name` is
-    for screens. `capacity` is how many open handoffs the rotation gives at most."""
+def _no_address(rep: str) -> str:
+    if "@" in rep:
+        raise ValueError("give the CRM's id of the rep: it travels in keys and metrics, where an address has no place")
+    return rep
 
-    id: Name
+
+class Rep(Document):
+    """A person in sales, by the CRM's id, which travels in keys and so must not be an address; `name` is for screens.
+    `capacity` is how many open handoffs the rotation gives at most."""
+
+    id: Annotated[Name, AfterValidator(_no_address)]
     name: Text | None = None
     capacity: Annotated[int, Field(ge=0, le=100_000)]
     absences: list[Absence] = []

@@ -20,6 +20,7 @@ from services.cli.home import (
     Remembered,
     alone,
     embedded_settings,
+    environment,
     make_secret,
     remember,
     remembered,
@@ -44,6 +45,14 @@ def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) 
     assert (tmp_path / "room" / SECRET).read_text() == first
     assert len(first.strip()) == 64
     assert (tmp_path / "room" / SECRET).stat().st_mode & 0o777 == 0o600
+
+
+def test_services_side_by_side_do_not_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATON_HTTP_PORT", "9100")
+    with pytest.raises(UserError, match="BATON_HTTP_PORT"):
+        environment(load())
+    monkeypatch.delenv("BATON_HTTP_PORT")
+    assert "BATON_PARTITIONS" in environment(load())
 
 
 def test_what_was_remembered_counts_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,8 @@ BY_REGION = ("dach, countries: [DE, AT]", "dach, countries: [DE], regions: [BY]"
         ("territories", "countries: [DE, AT]", "contries: [DE, AT]", "unknown field, did you mean `countries`?"),
         ("teams", "{id: pia, c", "{id: ann, capacity: 2}, {id: pia, c", "teams[big].reps: 'ann' is also in"),
         ("teams", "{rep: cyn}", "{rep: cyndi}", "'cyndi' is not in `reps` of team 'dach'"),
+        ("teams", "{id: pia, c", "{id: pia@us.example, c", "give the CRM's id of the rep"),
+        ("teams", "{id: pia, c", "{id: pia, absences: [], capacity: yes}, {id: zoe, c", "capacity: give a number"),
         ("teams", "members: [{rep: pia}]", "members: []", "teams.1.pools.0.members"),
         ("teams", "capacity: 2", "capacity: 0", "teams[big].pools[named]: no member has capacity"),
         ("teams", "calendar: berlin", "calendar: bonn", "teams[dach].calendar: 'bonn' is no calendar - use one"),

@@ -24,6 +24,8 @@ EXAMPLE = Path(__file__).parents[3] / "config" / "definition.yaml"
         ("any_of: [demo, pricing]", "any_of: [demo, pricng]", "did you mean `pricing`?"),
         ("points: 2.5", "points: 2.55", "engagement.2.points"),
         ("points: 30,", "points: many,", "engagement.3.points"),
+        ("points: 30,", "points: yes,", "engagement.3.points: give a number; YAML reads a bare yes"),
+        ("exit: 35", "exit: on", "exit: give a number"),
         ("{id: size,", "{id: view,", "criterion `view`: is given twice"),
         ("exit: 35", "exit: 55", "exit: must be lower than enter"),
         ("cap: -18", "cap: 18", "same sign"),
