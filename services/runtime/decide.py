@@ -4,6 +4,7 @@ This is the one place that chooses among the kinds of error:
 
 - `Permanent`, or a size over its limit: the record alone becomes a dead letter, found by bisection;
 - `Transient`: passed on, nothing is decided, the engine retries the same call in place;
+- `UserError`: passed on, nothing is decided, the worker ends with its exit code: a person has to fix its settings;
 - anything else is a bug: the decision covers the good prefix, and `failure` says why the worker stops after it, unless
   a person asked to pass that very record (`services.runtime.skips`).
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 
 from services.runtime.dead_letters import FRAME_BYTES, dead_topic, render, size_of, timer_letter
 from services.runtime.effects import DeadLetter, Effects, Send
-from services.runtime.errors import BatonError, Permanent, Transient
+from services.runtime.errors import BatonError, Permanent, Transient, UserError
 from services.runtime.processor import Context, Processor
 from services.runtime.record import Batch
 from services.runtime.skips import skipped
@@ -63,11 +64,11 @@ class Decision:
 
 
 def decide_batch(processor: Processor, batch: Batch, state: State, context: Context, limits: Limits) -> Decision:
-    """Decides on `batch`. Raises Transient, and then nothing is decided."""
+    """Decides on `batch`. Raises Transient or UserError, and then nothing is decided."""
     try:
         effects = processor.process(batch, state, context)
         _check(processor, effects, limits)
-    except Transient:
+    except (Transient, UserError):
         raise
     except Exception as error:  # noqa: BLE001  the one place that chooses among the kinds of error
         if len(batch.records) > 1:
@@ -82,7 +83,8 @@ def decide_batch(processor: Processor, batch: Batch, state: State, context: Cont
 def decide_timer(processor: Processor, timer: Timer, state: State, context: Context, limits: Limits) -> Decision:
     """Decides on a timer that is due. `effects.timers` always says what becomes of it: None unless it was set again.
 
-    Raises Transient, and then nothing is decided. With a `failure` nothing is decided either: the timer stays.
+    Raises Transient or UserError, and then nothing is decided. With a `failure` nothing is decided either: the timer
+    stays.
     """
     topic = processor.inputs[0]
     due, key, name = timer
@@ -92,7 +94,7 @@ def decide_timer(processor: Processor, timer: Timer, state: State, context: Cont
         again = effects.timers.setdefault((key, name), None)
         if again is not None and again <= due:
             raise Misuse(f"timer {name}: set again to {again}, not after its due time {due}: it would fire for ever")
-    except Transient:
+    except (Transient, UserError):
         raise
     except Permanent as error:
         letter = timer_letter(

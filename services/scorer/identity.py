@@ -31,6 +31,7 @@ from services.scorer.profile import pack as pack_profile
 
 MAX_HELD = 200
 MAX_CLAIMS = 200
+SEAL_PREFIX = b"k:"
 
 
 class Identity(NamedTuple):
@@ -64,6 +65,11 @@ class Keyring:
 
     secret: bytes
     key_id: str
+
+    def seal(self) -> tuple[bytes, bytes]:
+        """Under which key a partition remembers the secret of its people, and what: a fingerprint, no way back."""
+        fingerprint = blake2b(b"seal", key=blake2b(self.secret, digest_size=32).digest(), digest_size=8)
+        return SEAL_PREFIX + self.key_id.encode(), fingerprint.digest()
 
     def account(self, account: str) -> str:
         """The account key of a company's domain or id."""

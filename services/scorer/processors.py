@@ -16,7 +16,7 @@ from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.engagement import PersonUnlinked
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import DeadLetter, Effects
-from services.runtime.errors import Permanent
+from services.runtime.errors import Permanent, UserError
 from services.runtime.processor import Context
 from services.runtime.record import Batch, Record
 from services.runtime.state import State
@@ -74,6 +74,7 @@ class ScorerProcessor:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._seal, self._fingerprint = keyring.seal()
         self.in_force = InForce()
         published = {model.TYPE: _Route(hot.reader(model), self._event) for model in ENGAGEMENT}
         relayed = {model.TYPE: _Route(hot.reader(model), self._relayed) for model in ENGAGEMENT}
@@ -94,8 +95,10 @@ class ScorerProcessor:
         }
 
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
-        """Record by record: a record that can't be used is a dead letter, the next one goes on."""
+        """Record by record: a record that can't be used is a dead letter, the next one goes on. Raises UserError when
+        the secret is another than that of the people who are in the state: they would all become strangers."""
         turn = self._turn(state, context)
+        self._check_seal(turn, state)
         routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
         time, results = context.scale.at, []
         for record in batch.records:
@@ -134,6 +137,16 @@ class ScorerProcessor:
         if name == TIMER and one is not None and one.root is None:
             turn.decide(person_key, one)
         return turn.finish()
+
+    def _check_seal(self, turn: Turn, state: State) -> None:
+        found = state.get(self._seal)
+        if found is None:
+            turn.effects.states[self._seal] = self._fingerprint
+        elif found != self._fingerprint:
+            raise UserError(
+                f"BATON_PERSON_KEY_SECRET: not the secret of the people in the journal (key id {self._keyring.key_id})",
+                fix="start the worker with the secret that its journal was written with",
+            )
 
     def _turn(self, state: State, context: Context) -> Turn:
         before = self.in_force.refusal

@@ -78,6 +78,8 @@ def folded(state: dict[bytes, bytes]) -> dict[bytes, tuple[bytes, int, int, str]
     """Of each person: the profile's bytes, and its score read at one and the same moment."""
     found = {}
     for key, packed in state.items():
+        if not key.startswith(person.PREFIX):
+            continue
         one = person.unpack(packed)
         judgement = judge(profiles_of(one), RULES, NOW + DAY)
         found[key] = (pack(one.profile), judgement.fit, judgement.engagement, judgement.grade)

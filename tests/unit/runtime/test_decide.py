@@ -10,7 +10,7 @@ import pytest
 
 from services.runtime.decide import Limits, Misuse, decide_batch, decide_timer
 from services.runtime.effects import DeadLetter, Effects, Send
-from services.runtime.errors import Permanent, Transient
+from services.runtime.errors import Permanent, Transient, UserError
 from services.runtime.processor import Context
 from services.runtime.record import Batch, LogRecord
 from services.runtime.state import State
@@ -204,3 +204,11 @@ def test_a_bug_in_a_timer_leaves_it_set_and_transient_is_passed_on() -> None:
     assert (decision.failure, decision.effects, decision.outgoing) == (bug, Effects(), ())
     with pytest.raises(Transient):
         decide_timer(Scripted(ring=fail(Transient())), TIMER, {}, CONTEXT, LIMITS)
+
+
+def test_what_a_person_has_to_fix_ends_the_worker_and_decides_nothing() -> None:
+    error = UserError("the secret", fix="use the other")
+    with pytest.raises(UserError, match="use the other"):
+        decide_timer(Scripted(ring=fail(error)), TIMER, {}, CONTEXT, LIMITS)
+    with pytest.raises(UserError, match="use the other"):
+        decide_batch(Scripted({b"b": fail(error)}), batch(b"a", b"b", b"c"), {}, CONTEXT, LIMITS)
