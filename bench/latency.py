@@ -107,7 +107,7 @@ async def _windows(lab: Lab, settings: Settings, services: dict[str, Child]) -> 
         _alive(services)
         await sales.at_rest()
         people = {person for person, due in planned.items() if windows[0].begin <= due < windows[-1].end}
-        return windows, await read_hops(watcher, since=0, persons=people, length=_LENGTH)
+        return windows, await read_hops(watcher, since=round(windows[0].begin * 1000), persons=people, length=_LENGTH)
 
 
 async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, float]:

@@ -61,12 +61,12 @@ class Section:
         """The row of that name. Raises KeyError."""
         return {row.name: row for row in self.rows}[name]
 
-    def compare(self, first: str, second: str, goal: float) -> None:
+    def compare(self, first: str, second: str, goal: float, *, in_turns: bool = True) -> None:
         """Adds the ratio of two rows' medians with its target, and the ratios run by run when the two took turns."""
         one, two = self.row(first), self.row(second)
         ratio = one.median / two.median
         what = f"{first} : {second}"
-        if len(one.runs) == len(two.runs):
+        if in_turns:
             pairs = [a / b for a, b in zip(one.runs, two.runs, strict=True)]
             self.ratios.append((what, ratio, ", ".join(f"{pair:.2f}" for pair in pairs)))
         self.verdicts.append(Verdict(what, goal, ratio, at_least=True))

@@ -22,7 +22,16 @@ from services.cli.conservation import Verdict
 from services.cli.demo_screen import Screen, screen
 from services.cli.demo_time import HOUR_MS, fast_clock, opening
 from services.cli.demo_watch import TOPICS, Watch
-from services.cli.home import Remembered, alone, embedded_settings, environment, make_secret, remember, start_broker
+from services.cli.home import (
+    Remembered,
+    alone,
+    check_ports,
+    embedded_settings,
+    environment,
+    make_secret,
+    remember,
+    start_broker,
+)
 from services.cli.publishing.records import KeyMaker
 from services.cli.supervisor import Supervisor
 from services.cli.system import apply_first, create_topics
@@ -71,6 +80,7 @@ def demo(
     Example: baton demo --people 500 --seconds 30
     """
     given = load()
+    check_ports(given)
     if given.kafka:
         raise UserError("BATON_KAFKA: is set, and the demo has a Kafka of its own", fix="unset BATON_KAFKA")
     console = out()

@@ -163,13 +163,17 @@ def start_broker(broker: Broker) -> str:
     return broker.start().bootstrap or broker.bootstrap
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment for child processes that are to work with `settings`. Raises UserError when they could not."""
+def check_ports(settings: Settings) -> None:
+    """Raises UserError when the services could not start side by side."""
     if settings.http_port:
         raise UserError(
             "BATON_HTTP_PORT: several services of one machine can't listen on one port",
-            fix="leave it out: each takes a free port and tells it in run/<service>-<pid>.json of the data dir",
+            fix="leave it out or set it to 0: each tells its free port in run/<service>-<pid>.json of the data dir",
         )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment for child processes that are to work with `settings`."""
     own = {
         "BATON_KAFKA": settings.kafka,
         "BATON_PARTITIONS": str(settings.partitions),

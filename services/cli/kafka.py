@@ -73,7 +73,7 @@ def reset(
     Example: baton kafka reset --yes && baton kafka start
     """
     if not yes and _is_asked():
-        typer.confirm(f"Delete all that is in {_data(data)}?", abort=True)
+        typer.confirm(f"Delete all that is in {_data(data)}?", abort=True, err=True)
     _tell(Broker(_data(data)).reset(), json=json)
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from services.cli.home import (
     SECRET,
     alone,
+    check_ports,
     embedded_settings,
     environment,
     make_secret,
@@ -52,6 +53,7 @@ def up(
     Example: baton up
     Example: BATON_KAFKA=kafka:9092 baton up --config config/
     """
+    check_ports(load())
     stop = _until_signal()
     console = out()
     with _cluster() as (settings, broker):

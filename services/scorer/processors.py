@@ -97,8 +97,8 @@ class ScorerProcessor:
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
         """Record by record: a record that can't be used is a dead letter, the next one goes on. Raises UserError when
         the secret is another than that of the people who are in the state: they would all become strangers."""
+        self._check_seal(state)
         turn = self._turn(state, context)
-        self._check_seal(turn, state)
         routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
         time, results = context.scale.at, []
         for record in batch.records:
@@ -125,10 +125,11 @@ class ScorerProcessor:
                 results.append((kind, "refused"))
         for (kind, result), number in Counter(results).items():
             turn.count(EVENTS, kind, result, number=number)
-        return turn.finish()
+        return self._sealed(turn.finish(), state)
 
     def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
         """Time alone may have changed a grade: judges as of the due time, and sets the next."""
+        self._check_seal(state)
         turn = self._turn(state, context)
         turn.now = turn.event_at = due
         turn.cause = say.timer_cause(name, due)
@@ -138,11 +139,15 @@ class ScorerProcessor:
             turn.decide(person_key, one)
         return turn.finish()
 
-    def _check_seal(self, turn: Turn, state: State) -> None:
+    def _sealed(self, effects: Effects, state: State) -> Effects:
+        """With the first person of a partition goes the fingerprint of the secret of its key."""
+        if state.get(self._seal) is None and any(key.startswith(person.PREFIX) for key in effects.states):
+            effects.states[self._seal] = self._fingerprint
+        return effects
+
+    def _check_seal(self, state: State) -> None:
         found = state.get(self._seal)
-        if found is None:
-            turn.effects.states[self._seal] = self._fingerprint
-        elif found != self._fingerprint:
+        if found is not None and found != self._fingerprint:
             raise UserError(
                 f"BATON_PERSON_KEY_SECRET: not the secret of the people in the journal (key id {self._keyring.key_id})",
                 fix="start the worker with the secret that its journal was written with",

@@ -36,6 +36,7 @@ def test_joins_and_leaves_with_three_input_topics(cluster: ClusterFactory, count
         workers.start()
         mixed(log, 60)
     shared_among(workers, count)
+    until(lambda: all(fold(records).claims for records in log.journal().values()), "claims", tell=workers.tell)
     mixed(log, 60)
     assert workers.workers[0].stop() == ExitCode.OK
     mixed(log, 60)

@@ -21,7 +21,7 @@ def test_the_bare_comparison_runs_and_tells(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--json", str(told)], cwd=ROOT, capture_output=True, text=True, timeout=150)  # noqa: PLW1510
     assert done.returncode == 0, done.stderr
     (section,) = json.loads(told.read_text())["measured"]
-    assert [len(row["runs"]) for row in section["rows"]] == [1, 1, 1, 1]
+    assert [len(row["runs"]) for row in section["rows"]] == [2, 2, 2, 1]
     assert len(section["verdicts"]) == 3
     assert "| target |" in done.stdout
 

@@ -28,3 +28,18 @@ def test_one_that_ends_at_once_is_not_found(tmp_path: Path) -> None:
     pid = process.spawn(["/bin/false", process.mark(tmp_path)], tmp_path / "console.log")
     psutil.Process(pid).wait(10.0)
     assert process.find(tmp_path, pid) is None
+
+
+def test_stopped_is_who_has_no_thread_that_runs(tmp_path: Path) -> None:
+    busy = "import threading\nfor _ in range(4): threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()"
+    pid = process.spawn([sys.executable, "-c", busy, process.mark(tmp_path)], tmp_path / "console.log")
+    running = psutil.Process(pid)
+    try:
+        assert not process.wait_until_stopped(running, 0.05)
+        running.suspend()
+        assert process.wait_until_stopped(running, 10.0)
+        running.resume()
+        assert not process.wait_until_stopped(running, 0.05)
+    finally:
+        assert process.end(running, signal.SIGKILL, 10.0)
+    assert not process.wait_until_stopped(running, 10.0)

@@ -124,8 +124,11 @@ class Broker:
             process.end(running, signal.SIGKILL, self._options.stop_timeout_s)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing is answered, until `thaw`."""
-        self._running().suspend()
+        """SIGSTOP: connections stay open and nothing is answered, until `thaw`. Returns when every thread has stopped,
+        which on a busy machine is a moment after the signal."""
+        running = self._running()
+        running.suspend()
+        process.wait_until_stopped(running, self._options.stop_timeout_s)
 
     def thaw(self) -> None:
         """SIGCONT after `freeze`. If it was frozen for seconds, it takes about one more until it leads again."""

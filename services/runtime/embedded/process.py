@@ -47,6 +47,21 @@ def find(data: Path, pid_hint: int | None) -> psutil.Process | None:
     return next((process for process in psutil.process_iter() if _is_broker(process, data)), None)
 
 
+def wait_until_stopped(process: psutil.Process, timeout_s: float) -> bool:
+    """Waits after SIGSTOP until every thread has heard of it; whether that came about in time. One thread takes the
+    signal and stops the others, and until it is given a processor they go on."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a thread that ended meanwhile
+            threads = [psutil.Process(thread.id) for thread in process.threads()] if psutil.LINUX else [process]
+            if all(thread.status() == psutil.STATUS_STOPPED for thread in threads):
+                return True
+        if not process.is_running():
+            return False
+        time.sleep(_POLL_S)
+    return False
+
+
 def end(process: psutil.Process, signal_number: signal.Signals, timeout_s: float) -> bool:
     """Sends the signal and waits; whether the process is gone. Collects it if it is a child of ours."""
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -16,7 +16,7 @@ _UNCOMPRESSED = 0
 
 
 def new_batch(producer: Any, content_bytes: int) -> Any:
-    """A batch for `producer.send_batch` that is going to hold about `content_bytes` of keys, values and headers."""
+    """A batch for `producer.send_batch` that is going to hold about `content_bytes` of keys and values."""
     if content_bytes > SMALL_BYTES:
         return producer.create_batch()
     return BatchBuilder(producer._message_accumulator._batch_size, _UNCOMPRESSED)

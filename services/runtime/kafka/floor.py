@@ -15,7 +15,8 @@ _ROUNDS = 6
 BRIEF_S = 0.005
 """Lanes may decide as long as this together before the loop has to go round."""
 _PAUSE_S = 0.002
-"""Who decides later than this after another does not hold up the same round."""
+"""Who decides later than this after another hardly holds up the same round. (Time of day: on a machine that is busy
+with other things it errs on the side of going on, by at most BRIEF_S for each lane.)"""
 
 
 class Floor:

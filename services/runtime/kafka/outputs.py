@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,12 +59,14 @@ class Outputs:
         """In an order that interleaves partitions: a partition's second batch has to wait for its first."""
         last: dict[tuple[str, int], tuple[int, Any]] = {}
         rounds: list[list[tuple[str, int, Any]]] = []
-        size = sum([len(key) + len(value or b"") for _, _, key, value, _ in records])
+        sizes = Counter[tuple[str, int]]()
+        for topic, partition, key, value, _ in records:
+            sizes[topic, partition] += len(key) + len(value or b"")
         for topic, partition, key, value, headers in records:
             number, batch = last.get((topic, partition), (-1, None))
             arguments = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
             if batch is None or batch.append(**arguments) is None:
-                batch = new_batch(self._producer, size)
+                batch = new_batch(self._producer, sizes[topic, partition])
                 batch.append(**arguments)
                 number += 1
                 last[topic, partition] = (number, batch)

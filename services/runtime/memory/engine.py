@@ -169,7 +169,7 @@ class MemoryEngine:
         except Crash:
             self.restart(lane.processor.name)
             return
-        except Stopped:
+        except (Stopped, UserError):
             self.restart(lane.processor.name)
             raise
         if not worked:

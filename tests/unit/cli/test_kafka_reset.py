@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A terminal whose owner says no; what he was asked."""
     said: list[str] = []
 
-    def confirm(text: str, *, abort: bool) -> bool:
+    def confirm(text: str, *, abort: bool, err: bool) -> bool:
         said.append(text)
         raise typer.Abort
 

@@ -26,6 +26,8 @@ EXAMPLE = Path(__file__).parents[3] / "config" / "definition.yaml"
         ("points: 30,", "points: many,", "engagement.3.points"),
         ("points: 30,", "points: yes,", "engagement.3.points: give a number; YAML reads a bare yes"),
         ("exit: 35", "exit: on", "exit: give a number"),
+        ("cap: -18", "cap: no", "cap: give a number"),
+        ("half_life_days: 3", "half_life_days: yes", "half_life_days: give a number"),
         ("{id: size,", "{id: view,", "criterion `view`: is given twice"),
         ("exit: 35", "exit: 55", "exit: must be lower than enter"),
         ("cap: -18", "cap: 18", "same sign"),
