@@ -50,6 +50,10 @@ class Window:
     to_arrival: list[float] = field(default_factory=list)
     most_late_ms: float = 0.0
 
+    def holds(self, due: float) -> bool:
+        """Whether an event that is due then belongs to it."""
+        return self.begin <= due < self.end
+
 
 def latency(lab: Lab) -> Section:
     """The services run all the time; windows of load one after the other; at last the backlog."""
@@ -106,7 +110,7 @@ async def _windows(lab: Lab, settings: Settings, services: dict[str, Child]) -> 
             lab.say(f"run {run}  {len(window.to_append):,} leads, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
         _alive(services)
         await sales.at_rest()
-        people = {person for person, due in planned.items() if windows[0].begin <= due < windows[-1].end}
+        people = {person for person, due in planned.items() if any(window.holds(due) for window in windows)}
         return windows, await read_hops(watcher, since=round(windows[0].begin * 1000), persons=people, length=_LENGTH)
 
 
@@ -125,7 +129,7 @@ async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, 
             await asyncio.sleep(ahead)
             ahead = due - time.time()
         for window in windows:
-            if window.begin <= due < window.end:
+            if window.holds(due):
                 window.most_late_ms = max(window.most_late_ms, -ahead * 1000)
         await sales.publish(record(person, step, _LENGTH, round(due * 1000)))
     return planned
@@ -133,7 +137,7 @@ async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, 
 
 async def _settle(sales: Sales, window: Window, planned: dict[int, float]) -> None:
     """Waits for the leads of a window and takes their times. Raises UserError when they do not come."""
-    tips = {tip_id(person, _LENGTH): due for person, due in planned.items() if window.begin <= due < window.end}
+    tips = {tip_id(person, _LENGTH): due for person, due in planned.items() if window.holds(due)}
     deadline = time.monotonic() + _PATIENCE_S
     while not tips.keys() <= sales.routed.keys():
         if time.monotonic() > deadline:

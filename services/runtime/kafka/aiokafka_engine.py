@@ -34,9 +34,7 @@ class AiokafkaMember:
         self._core = core
         self._lanes = lanes
         self._topics = [core.name(topic) for processor in processors for topic in processor.inputs]
-        self._consumer = with_fetch_sessions(
-            paced(AIOKafkaConsumer(group_id=group, **consumer_parameters(core.settings)))
-        )
+        self._consumer = group_consumer(core.settings, group)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -88,9 +86,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             self._core.fail(error)
 
 
-def consumer_parameters(settings: Settings) -> dict[str, Any]:
-    """How the group consumer of either engine is set up."""
-    return {
+def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
+    """The consumer of either engine, not yet started."""
+    parameters: dict[str, Any] = {
+        "group_id": group,
         **connection(settings),
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
@@ -104,3 +103,4 @@ def consumer_parameters(settings: Settings) -> dict[str, Any]:
         "fetch_max_wait_ms": FETCH_WAIT_MS,
         "request_timeout_ms": max(settings.session_timeout_ms * 2, 10_000),
     }
+    return with_fetch_sessions(paced(AIOKafkaConsumer(**parameters)))

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 from faust.app.base import BootStrategy
 
-from services.runtime.kafka.aiokafka_engine import consumer_parameters
+from services.runtime.kafka.aiokafka_engine import group_consumer
 from services.runtime.kafka.core import Core
 from services.runtime.kafka.faust_transport import NoTables
 from services.runtime.kafka.intake import COMMIT_EVERY_S, Intake
@@ -50,9 +50,9 @@ class FaustMember:
         except Exception as error:  # noqa: BLE001  Faust and aiokafka would log it and go on
             self._core.fail(error)
 
-    def parameters(self) -> dict[str, Any]:
-        """How the transport sets up its consumer."""
-        return consumer_parameters(self._core.settings)
+    def new_consumer(self, group: str) -> Any:
+        """What the transport reads from."""
+        return group_consumer(self._core.settings, group)
 
 
 class _Boot(BootStrategy):  # type: ignore[misc]

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer, ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from services.runtime.kafka.fetch_session import with_fetch_sessions
 from services.runtime.kafka.intake import Intake
-from services.runtime.kafka.reconnect import paced
 
 
 class LaneConsumer(Consumer):  # type: ignore[misc]
@@ -39,9 +37,7 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
         return self._kafka
 
     async def on_start(self) -> None:
-        self._kafka = with_fetch_sessions(
-            paced(AIOKafkaConsumer(group_id=self.app.conf.id, **self._member.parameters()))
-        )
+        self._kafka = self._member.new_consumer(self.app.conf.id)
         await self._kafka.start()
 
     async def on_stop(self) -> None:

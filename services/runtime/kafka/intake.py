@@ -59,8 +59,7 @@ class Intake:
                 generation, fetched = await self.fetch()
                 if fetched:
                     self._sink.deliver(generation, fetched)
-                few = sum(map(len, fetched.values())) < _MANY
-                await asyncio.sleep(_GATHER_S if fetched and few else 0)
+                await asyncio.sleep(_GATHER_S if 0 < sum(map(len, fetched.values())) < _MANY else 0)
         except KafkaError as error:
             raise Transient(f"inputs can't be read: {error}") from error
 
