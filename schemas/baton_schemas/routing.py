@@ -137,8 +137,13 @@ class LeadUnrouted(Contract):
     cause: Name
 
 
+ClockKind = Literal["first_touch", "disposition"]
+
+
 class SlaEvent(Contract):
-    """One step of a handoff's clock."""
+    """One step of one of a handoff's clocks. `first_touch`: until somebody touches the lead; it runs once.
+    `disposition`: until whoever accepted the lead says more of it; it starts anew with every sign of life, so it may
+    be met and started many times."""
 
     TYPE: ClassVar[str] = "baton.sla.step.v1"
 
@@ -152,5 +157,6 @@ class SlaEvent(Contract):
     due_at: Time
     elapsed_s: float = Field(default=0, description="business seconds since the clock started")
     reason: Name | None = None
+    clock: ClockKind = "first_touch"
     at: Time
     cause: Name

@@ -8,6 +8,7 @@ from baton_schemas.feedback import Notification
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import (
     Clock,
+    ClockKind,
     Decision,
     LeadRouted,
     LeadUnrouted,
@@ -17,7 +18,7 @@ from baton_schemas.routing import (
 )
 from services.router.handoff import Handoff, Held
 from services.router.occasion import Occasion
-from services.router.sla import BREACHED, STARTED, STATES, WARNED, FirstTouch, last_step_at
+from services.router.sla import BREACHED, STARTED, STATES, WARNED, FirstTouch, Silence, last_step_at
 
 Change = Literal["assigned", "reassigned", "owner_changed", "passed_on", "merged"]
 SlaStep = Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
@@ -131,12 +132,39 @@ def withdrawn(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merg
 def step(
     occasion: Occasion, lead: str, handoff: Handoff, name: SlaStep, *, at: int | None = None, reason: str | None = None
 ) -> None:
-    """One step of the clock; `at` when it was not just now."""
+    """One step of the first-touch clock; `at` when it was not just now."""
     clock = handoff.clock
     assert clock is not None  # noqa: S101  there is no step without a clock
+    message = _step(occasion, lead, handoff, clock, name, "first_touch", at, reason)
+    occasion.send("sla.events", lead, message, f"{handoff.id}/{name}/{reason}")
+    occasion.observe("baton_sla_steps_total", 1.0, name, handoff.tier, handoff.territory)
+
+
+def silence_step(
+    occasion: Occasion, lead: str, handoff: Handoff, name: SlaStep, *, at: int | None = None, reason: str | None = None
+) -> None:
+    """One step of the disposition clock; `at` when it was not just now. It may run again with the same due times, so
+    its start tells two runs apart."""
+    clock = handoff.silence
+    assert clock is not None  # noqa: S101  there is no step without a clock
+    message = _step(occasion, lead, handoff, clock, name, "disposition", at, reason)
+    occasion.send("sla.events", lead, message, f"{handoff.id}/{clock.started_at}/{name}/{reason}")
+    occasion.observe("baton_disposition_steps_total", 1.0, name, handoff.tier, handoff.territory)
+
+
+def _step(
+    occasion: Occasion,
+    lead: str,
+    handoff: Handoff,
+    clock: FirstTouch | Silence,
+    name: SlaStep,
+    kind: ClockKind,
+    at: int | None,
+    reason: str | None,
+) -> SlaEvent:
     moment = occasion.at if at is None else at
     elapsed = occasion.rules.calendar(clock.calendar).business_seconds(clock.started_at, moment)
-    message = SlaEvent(
+    return SlaEvent(
         lead=lead,
         handoff=handoff.id,
         version=handoff.version,
@@ -147,11 +175,10 @@ def step(
         due_at=clock.due_at,
         elapsed_s=elapsed,
         reason=reason,
+        clock=kind,
         at=moment,
         cause=occasion.cause,
     )
-    occasion.send("sla.events", lead, message, f"{handoff.id}/{name}/{reason}")
-    occasion.observe("baton_sla_steps_total", 1.0, name, handoff.tier, handoff.territory)
 
 
 def notify(
@@ -172,14 +199,14 @@ def notify(
     occasion.send("notifications", recipient, message, f"{handoff.id}/{what}/{recipient}")
 
 
-def clock_moved(occasion: Occasion, before: int | None, after: int | None) -> None:
+def clock_moved(occasion: Occasion, before: int | None, after: int | None, level: str = "baton_clocks") -> None:
     """Keeps the count of running clocks by how far they are; None is not running."""
     if before == after:
         return
     if before is not None:
-        occasion.observe("baton_clocks", -1.0, STATES[before])
+        occasion.observe(level, -1.0, STATES[before])
     if after is not None:
-        occasion.observe("baton_clocks", 1.0, STATES[after])
+        occasion.observe(level, 1.0, STATES[after])
 
 
 def card(handoff: Handoff) -> str:
@@ -207,4 +234,16 @@ def _clock(occasion: Occasion, clock: FirstTouch, owner: Held) -> Clock:
     )
 
 
-__all__ = ["BREACHED", "STARTED", "WARNED", "card", "clock_moved", "notify", "routed", "step", "unrouted", "withdrawn"]
+__all__ = [
+    "BREACHED",
+    "STARTED",
+    "WARNED",
+    "card",
+    "clock_moved",
+    "notify",
+    "routed",
+    "silence_step",
+    "step",
+    "unrouted",
+    "withdrawn",
+]

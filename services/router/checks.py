@@ -103,7 +103,10 @@ def _too_slow(documented: Documented) -> list[str]:
         week = week_of(hours[name].hours)
         a_week = sum(end - start for day in week for start, end in day)
         targets = policies[territory.policy].tiers.values()
-        longest = max(target.first_touch_minutes + target.reassign_after_minutes for target in targets)
+        longest = max(
+            max(target.first_touch_minutes + target.reassign_after_minutes, target.disposition_minutes or 0)
+            for target in targets
+        )
         if longest > MOST_WEEKS * a_week:
             problems.append(
                 f"territories[{territory.name}].policy: {longest} business minutes are over a year in calendar {name!r}"

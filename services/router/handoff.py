@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from baton_schemas.feedback import OutcomeKind
-from services.router.sla import FirstTouch
+from services.router.sla import FirstTouch, Silence
 
 Stage = Literal[
     "open", "touched", "accepted", "opportunity", "won", "lost", "rejected", "reopened", "withdrawn", "unrouted"
@@ -74,7 +74,10 @@ class Asked(msgspec.Struct, array_like=True):
 
 class Handoff(msgspec.Struct, array_like=True):
     """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
-    again; `told` means that the world knows of it, by leads.routed or leads.unrouted."""
+    again; `told` means that the world knows of it, by leads.routed or leads.unrouted; `silence` is the disposition
+    clock while it runs.
+
+    State of earlier versions is read on: new fields go to the end and have defaults."""
 
     id: str
     definition: str
@@ -94,6 +97,7 @@ class Handoff(msgspec.Struct, array_like=True):
     qualified_at: int = 0
     closed_at: int | None = None
     qualified: bytes = b""
+    silence: Silence | None = None
 
 
 class Early(msgspec.Struct, array_like=True):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from baton_schemas.contract import format_time
 from services.router import announce, claims, sla
-from services.router.calendars import ALWAYS
 from services.router.handoff import Handoff
 from services.router.occasion import LEAD, Occasion
 from services.router.sla import BREACHED, STARTED, WARNED, FirstTouch, Step
-from services.router.where import territory_of
+from services.router.where import team_of, terms_of, territory_of
 
 _REACHED = {"warned": WARNED, "breached": BREACHED, "reassigned": BREACHED, "escalated": BREACHED}
 
@@ -23,15 +22,8 @@ def timer_name(handoff: str) -> str:
 
 
 def start(occasion: Occasion, lead: str, handoff: Handoff, started_at: int) -> None:
-    """Starts the clock. A lead that no territory takes any more, but somebody has, gets the first policy's targets in
-    the hours of his team."""
-    rules = occasion.rules
-    territory = territory_of(occasion, handoff)
-    if territory is not None:
-        policy, calendar = rules.policies[territory.policy], rules.calendar_of(territory)
-    else:
-        crew = None if handoff.owner is None else rules.crews.get(handoff.owner.team)
-        policy, calendar = next(iter(rules.policies.values())), ALWAYS if crew is None else crew.calendar
+    """Starts the clock."""
+    policy, calendar = terms_of(occasion, handoff)
     handoff.clock = sla.start(policy, handoff.tier, calendar, started_at)
     announce.clock_moved(occasion, None, STARTED)
     announce.step(occasion, lead, handoff, "started", at=started_at)
@@ -97,7 +89,7 @@ def escalate(occasion: Occasion, lead: str, handoff: Handoff, reason: str) -> No
     """Tells the team's manager that nobody touches the lead. It is the last thing that a clock does."""
     handoff.escalated = True
     announce.step(occasion, lead, handoff, "escalated", reason=reason)
-    team = _team(occasion, handoff)
+    team = team_of(occasion, handoff)
     manager = None if team is None else occasion.rules.manager(team)
     text = f"{announce.card(handoff)}: nobody has touched this lead ({reason}). Please give it to somebody."
     announce.notify(occasion, handoff, manager, "escalated", "A lead needs you", text, urgent=True)
@@ -143,7 +135,7 @@ def _carry_out(occasion: Occasion, lead: str, handoff: Handoff, clock: FirstTouc
         announce.notify(occasion, handoff, rep, "warned", "A lead waits for you", text, urgent=False)
     elif step.name == "breached":
         announce.step(occasion, lead, handoff, "breached", at=step.due)
-        team = _team(occasion, handoff)
+        team = team_of(occasion, handoff)
         recipient = rep or (None if team is None else occasion.rules.manager(team))
         text = f"{announce.card(handoff)}: the first touch was due at {format_time(clock.due_at)}."
         announce.notify(occasion, handoff, recipient, "breached", "A lead is overdue", text, urgent=True)
@@ -166,12 +158,3 @@ def _advance(occasion: Occasion, clock: FirstTouch, reached: int) -> None:
 def _count_breach(occasion: Occasion, handoff: Handoff) -> None:
     """A breach that is only recorded is a breach all the same in the count of clocks in time and late."""
     occasion.observe("baton_sla_steps_total", 1.0, "breached", handoff.tier, handoff.territory)
-
-
-def _team(occasion: Occasion, handoff: Handoff) -> str | None:
-    if handoff.owner is not None:
-        return handoff.owner.team
-    if handoff.asked is not None:
-        return handoff.asked.team
-    territory = territory_of(occasion, handoff)
-    return None if territory is None else territory.team

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from baton_schemas.crm import PersonFacts
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import PassedOver, RoutingReply
-from services.router import announce, claims, ladder
+from services.router import announce, claims, disposition, ladder
 from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
 from services.router.occasion import LEAD, Occasion
 from services.router.where import match_of, territory_of
@@ -129,6 +129,7 @@ def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason:
     claims.give_back(occasion, lead, handoff, refund=refund, reason=reason)
     handoff.stage = stage
     ladder.stop(occasion, lead, handoff, reason)
+    disposition.stop(occasion, lead, handoff, reason)
     if stage == "withdrawn":
         handoff.qualified = b""
     _forget_later(occasion, lead, handoff)

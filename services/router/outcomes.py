@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from baton_schemas.feedback import OutcomeReported
-from services.router import announce, claims, ladder, lead
+from services.router import announce, claims, disposition, ladder, lead
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
 from services.router.where import territory_of
@@ -28,6 +28,11 @@ class Answer(NamedTuple):
     outcome: OutcomeReported
     record: Record
     at: int
+
+    @property
+    def moment(self) -> int:
+        """When it happened: the CRM's time, but never later than the log took it in."""
+        return min(self.outcome.at, self.at)
 
 
 def hear(occasion: Occasion, state: LeadState, answer: Answer) -> None:
@@ -150,24 +155,32 @@ def _touched(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
         return
     if handoff.stage == "open":
         handoff.stage = "touched"
-    ladder.touch(occasion, outcome.lead, handoff, min(outcome.at, answer.at))
+    ladder.touch(occasion, outcome.lead, handoff, answer.moment)
+    disposition.sign_of_life(occasion, outcome.lead, handoff, answer.moment, "touched")
 
 
 def _accepted(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
+    _taken_on(occasion, handoff, answer)
+    if handoff.stage != "reopened":  # what was reopened uses no capacity, and goes on so
+        handoff.stage = "accepted"
+        disposition.accepted(occasion, answer.outcome.lead, handoff, answer.moment)
+
+
+def _taken_on(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
+    """Whoever reports it has the lead now, because a person said so, and has touched it."""
     outcome = answer.outcome
     rep = outcome.rep
     if rep is not None and rep in occasion.rules.crew_of and (handoff.owner is None or handoff.owner.rep != rep):
         _take_over(occasion, outcome.lead, handoff, rep, "accepted", "owner_changed")
     elif handoff.owner is not None:
         handoff.owner.by_person = True
-    if handoff.stage != "reopened":  # what was reopened uses no capacity, and goes on so
-        handoff.stage = "accepted"
-    ladder.touch(occasion, outcome.lead, handoff, min(outcome.at, answer.at))
+    ladder.touch(occasion, outcome.lead, handoff, answer.moment)
 
 
 def _opportunity(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     outcome = answer.outcome
-    _accepted(occasion, handoff, answer)
+    disposition.settled(occasion, outcome.lead, handoff, answer.moment, "opportunity")
+    _taken_on(occasion, handoff, answer)
     claims.drop_request(occasion, outcome.lead, handoff, "opportunity")
     claims.give_back(occasion, outcome.lead, handoff, refund=False, reason="opportunity")
     handoff.stage = "opportunity"
@@ -175,15 +188,18 @@ def _opportunity(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
 
 
 def _won(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
-    ladder.touch(occasion, answer.outcome.lead, handoff, min(answer.outcome.at, answer.at))
+    disposition.settled(occasion, answer.outcome.lead, handoff, answer.moment, "won")
+    ladder.touch(occasion, answer.outcome.lead, handoff, answer.moment)
     lead.close(occasion, answer.outcome.lead, handoff, "won", "won", refund=False)
 
 
 def _lost(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
+    disposition.settled(occasion, answer.outcome.lead, handoff, answer.moment, "lost")
     lead.close(occasion, answer.outcome.lead, handoff, "lost", "lost", refund=False)
 
 
 def _rejected(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
+    disposition.settled(occasion, answer.outcome.lead, handoff, answer.moment, "rejected")
     lead.close(occasion, answer.outcome.lead, handoff, "rejected", "rejected", refund=False)
 
 
@@ -205,6 +221,7 @@ def _released(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     claims.drop_request(occasion, outcome.lead, handoff, "released")
     claims.give_back(occasion, outcome.lead, handoff, refund=True, reason="released")
     claims.exclude(handoff, owner.rep)
+    disposition.stop(occasion, outcome.lead, handoff, "released")
     handoff.owner = None
     _ask_again(occasion, outcome.lead, handoff, owner)
 
@@ -251,6 +268,7 @@ def _take_over(
         ladder.start(occasion, lead_key, handoff, occasion.at)
     if handoff.stage == "accepted":
         handoff.stage = "touched"
+    disposition.sign_of_life(occasion, lead_key, handoff, occasion.at, reason)
     announce.routed(
         occasion,
         lead_key,

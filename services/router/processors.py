@@ -17,7 +17,7 @@ from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
-from services.router import announce, ladder, lead, outcomes
+from services.router import announce, disposition, ladder, lead, outcomes
 from services.router.handoff import LeadState
 from services.router.intake import Arrived, accepted, key_of, read
 from services.router.occasion import LEAD, TEAM, Occasion
@@ -122,7 +122,8 @@ class Shift:
         if name == lead.FORGET:
             lead.forget(occasion, person, state)
         elif (handoff := state.handoffs.get(name.partition(":")[2])) is not None:
-            ladder.fire(occasion, person, handoff)
+            fire = disposition.fire if name == disposition.timer_name(handoff.id) else ladder.fire
+            fire(occasion, person, handoff)
         self._keep(person, state)
 
     def _qualified(self, record: Record) -> None:

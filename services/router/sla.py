@@ -1,8 +1,9 @@
-"""First-touch clocks: when to warn, when it is a breach, when somebody else gets the lead, when the manager is told.
+"""Clocks: when to warn, when it is a breach, when somebody else gets the lead, when the manager is told.
 
-A clock starts once per handoff and counts business time in the territory's calendar. It goes on through every change of
-rep: nobody resets it by passing a lead on. What it was started with (targets, calendar) stays with it, so a later
-change of configuration never moves a deadline that a rep was told.
+The first-touch clock starts once per handoff and counts business time in the territory's calendar. It goes on through
+every change of rep: nobody resets it by passing a lead on. The disposition clock starts with the acceptance and anew
+with every sign of life. What a clock was started with (targets, calendar) stays with it, so a later change of
+configuration never moves a deadline that a rep was told.
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ class FirstTouch(msgspec.Struct, array_like=True):
         return self.result is None
 
 
+class Silence(msgspec.Struct, array_like=True):
+    """A disposition clock that runs: since when nobody has said anything of an accepted lead."""
+
+    policy: str
+    calendar: str
+    started_at: int
+    warn_at: int
+    due_at: int
+    step: int = STARTED
+
+
 class Step(NamedTuple):
     """A step of the ladder and when it is due."""
 
@@ -66,6 +78,16 @@ def start(policy: SlaPolicy, tier: str, calendar: Calendar, started_at: int) -> 
     )
 
 
+def silence(policy: SlaPolicy, tier: str, calendar: Calendar, started_at: int) -> Silence | None:
+    """The disposition clock of a lead of `tier`, or None where the policy has none for it."""
+    target = policy.tiers.get(tier) or policy.tiers[policy.otherwise]
+    if target.disposition_minutes is None:
+        return None
+    whole = target.disposition_minutes * 60
+    warn_at = calendar.deadline(started_at, max(1, round(whole * target.disposition_warn_at)))
+    return Silence(policy.name, calendar.name, started_at, warn_at, calendar.deadline(started_at, whole))
+
+
 def urgency(policy: SlaPolicy, tier: str) -> int:
     """A tier's rank among those who wait: 0 is served first."""
     tiers = list(policy.tiers)
@@ -81,9 +103,15 @@ def ladder(clock: FirstTouch, last: Step | None) -> list[Step]:
     """The steps ahead, in order; `last` is the reassignment or escalation, None when it has been."""
     if not clock.running:
         return []
+    steps = untold(clock)
+    if last is not None:
+        steps.append(last)
+    return steps
+
+
+def untold(clock: FirstTouch | Silence) -> list[Step]:
+    """Warning and breach, as far as they lie ahead."""
     steps = [Step("warned", clock.warn_at)] if clock.step < WARNED else []
     if clock.step < BREACHED:
         steps.append(Step("breached", clock.due_at))
-    if last is not None:
-        steps.append(last)
     return steps

@@ -1,10 +1,12 @@
 """In which territory a handoff is: the one that took the lead, or, where the configuration knows that one no more, the
-one that takes it now. So renaming a territory strands nobody who waits."""
+one that takes it now. So renaming a territory strands nobody who waits. And what follows from it: team and terms."""
 
 from __future__ import annotations
 
+from baton_schemas.documents.sla import SlaPolicy
 from baton_schemas.documents.territories import Territory
 from baton_schemas.leads import LeadQualified
+from services.router.calendars import ALWAYS, Calendar
 from services.router.handoff import Handoff
 from services.router.occasion import Occasion
 from services.router.territories import Match, profile
@@ -30,3 +32,24 @@ def territory_of(occasion: Occasion, handoff: Handoff) -> Territory | None:
     handoff.matched_on = list(match.matched_on) or ["catch_all"]
     handoff.less_specific = list(match.passed_over)
     return match.territory
+
+
+def terms_of(occasion: Occasion, handoff: Handoff) -> tuple[SlaPolicy, Calendar]:
+    """The targets and hours of a handoff's clocks. A lead that no territory takes any more, but somebody has, gets the
+    first policy's targets in the hours of his team."""
+    rules = occasion.rules
+    territory = territory_of(occasion, handoff)
+    if territory is not None:
+        return rules.policies[territory.policy], rules.calendar_of(territory)
+    crew = None if handoff.owner is None else rules.crews.get(handoff.owner.team)
+    return next(iter(rules.policies.values())), ALWAYS if crew is None else crew.calendar
+
+
+def team_of(occasion: Occasion, handoff: Handoff) -> str | None:
+    """The team that has the lead, was asked for a rep, or would be."""
+    if handoff.owner is not None:
+        return handoff.owner.team
+    if handoff.asked is not None:
+        return handoff.asked.team
+    territory = territory_of(occasion, handoff)
+    return None if territory is None else territory.team

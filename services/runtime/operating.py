@@ -29,7 +29,7 @@ from services.runtime.health import application
 from services.runtime.kafka.connection import connection
 from services.runtime.kafka.core import Core
 from services.runtime.metrics import MetricMisuse, Metrics
-from services.runtime.metrics.catalogue import STEP
+from services.runtime.metrics.catalogue import SILENCE_STEP, STEP
 from services.runtime.metrics.declaration import Room
 from services.runtime.operations import Operations, end_process
 from services.runtime.processor import Globals
@@ -120,6 +120,8 @@ class Operating:
             for tier, territory in clocks(found):
                 for step in STEP.values:
                     self.metrics.start_at_zero("baton_sla_steps_total", step, tier, territory)
+                for step in SILENCE_STEP.values:
+                    self.metrics.start_at_zero("baton_disposition_steps_total", step, tier, territory)
         except (BrokenSetError, UserError, ValidationError, MetricMisuse) as error:  # the router says what is wrong
             log.warning(log_events.SLA_EDGES_REFUSED, topic=CONFIG_TOPIC, error=str(error))
 

@@ -17,6 +17,7 @@ from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, LeadRouted, SlaEvent
 from services.router.handoff import ACTIVE, ROUTED
+from services.router.sla import BREACHED
 from services.runtime.memory import Faults
 from tests.unit.router.story import DOCUMENTS, HOUR, MINUTE, Story
 
@@ -24,12 +25,13 @@ SEEDS = 240
 PER_TEST = 20
 REPS = ("ann", "ben", "cyn", "pia")
 KINDS = (
-    "touched", "touched", "accepted", "rejected", "passed_on", "owner_changed", "released", "opportunity", "won",
-    "lost", "reopened",
+    "touched", "touched", "accepted", "accepted", "rejected", "passed_on", "owner_changed", "released", "opportunity",
+    "won", "lost", "reopened",
 )  # fmt: skip
 AWAY = DOCUMENTS["teams"].replace(
     "{id: ann, capacity: 3}", "{id: ann, capacity: 3, absences: [{from: 2026-03-03, until: 2026-03-04}]}"
 )
+SLA = DOCUMENTS["sla"].replace("max_reassignments: 1", "max_reassignments: 1, disposition_minutes: 60")
 CAPACITY = {"ann": 3, "ben": 3, "cyn": 3, "pia": 2}
 
 
@@ -62,7 +64,7 @@ class Teller:
         elif what == "repeat":
             self._repeat()
         elif what == "config":
-            story.configure(teams=random.choice([AWAY, DOCUMENTS["teams"]]))
+            story.configure(teams=random.choice([AWAY, DOCUMENTS["teams"]]), sla=SLA)
         elif what == "down":
             story.clock.advance(random.choice([5 * MINUTE, 2 * HOUR, 30 * HOUR]))
 
@@ -114,7 +116,8 @@ def tell(
     pause: float = 0.3,
 ) -> Story:
     """The story of a seed. With probability `pause` an act is left lying, so that topics are read in any order."""
-    story = Story(seed=seed, partitions=partitions, faults=Faults(crash, most=1000), max_batch=max_batch)
+    faults = Faults(crash, most=1000)
+    story = Story(seed=seed, partitions=partitions, faults=faults, max_batch=max_batch, sla=SLA)
     teller = Teller(seed, story)
     for _ in range(actions):
         teller.act(run=teller.random.random() >= pause)
@@ -189,7 +192,7 @@ def check_claims(story: Story) -> None:
 
 def check_clocks(story: Story) -> None:
     clocks: dict[str, Counter[str]] = {}
-    for event in story.told("sla.events", SlaEvent):
+    for event in first_touch(story):
         clocks.setdefault(event.handoff, Counter())[event.step] += 1
     timers = {timer.name for timer in story.engine.timers("router")}
     running = {h.id: h for _, h in story.handoffs() if h.clock is not None and h.clock.running}
@@ -201,9 +204,29 @@ def check_clocks(story: Story) -> None:
         assert f"sla:{handoff}" in timers or state.escalated
 
 
+def first_touch(story: Story) -> list[SlaEvent]:
+    return [event for event in story.told("sla.events", SlaEvent) if event.clock == "first_touch"]
+
+
+def check_silence(story: Story) -> None:
+    """A disposition clock runs, or not; it is ended before it starts anew, and it takes no lead from anybody."""
+    running: dict[str, bool] = {}
+    for event in story.told("sla.events", SlaEvent):
+        if event.clock == "disposition":
+            assert running.get(event.handoff, False) == (event.step != "started")
+            assert event.step not in ("reassigned", "escalated")
+            running[event.handoff] = event.step not in ("met", "closed")
+    timers = {timer.name for timer in story.engine.timers("router")}
+    for _, handoff in story.handoffs():
+        clock = handoff.silence
+        assert running.get(handoff.id, False) == (clock is not None)
+        assert (f"disposition:{handoff.id}" in timers) == (clock is not None and clock.step < BREACHED)
+        assert clock is None or handoff.stage in ("touched", "accepted")
+
+
 def check_blame(story: Story) -> None:
-    due = {event.handoff: event.due_at for event in story.told("sla.events", SlaEvent)}
-    breached = {event.handoff for event in story.told("sla.events", SlaEvent) if event.step == "breached"}
+    due = {event.handoff: event.due_at for event in first_touch(story)}
+    breached = {event.handoff for event in first_touch(story) if event.step == "breached"}
     refused = {record.value for record in story.engine.records("feedback.events.dead")}
     for record in story.engine.records("feedback.events"):
         outcome = OutcomeReported.model_validate_json(record.value or b"")
@@ -217,12 +240,14 @@ def test_any_story_keeps_the_rules(first: int) -> None:
     hits: Counter[str] = Counter()
     for seed in range(first, first + PER_TEST):
         story = tell(seed)
-        for check in (check_owners, check_conservation, check_claims, check_clocks, check_blame):
+        for check in (check_owners, check_conservation, check_claims, check_clocks, check_silence, check_blame):
             check(story)
         hits.update(story.steps())
+        hits.update(f"silence {step}" for step in story.steps(clock="disposition"))
     assert hits["met"]
     assert hits["breached"]
     assert hits["reassigned"]
+    assert hits["silence started"] > hits["silence breached"] > 0
 
 
 @pytest.mark.parametrize("seed", range(8))

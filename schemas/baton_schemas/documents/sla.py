@@ -1,4 +1,4 @@
-"""By when a lead must be touched, and what happens when it is not."""
+"""By when a lead must be touched, by when sales must say what became of it, and what happens when nobody does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ class TierTarget(Document):
 
     The rep is warned at `warn_at` of the way to the target, told of the breach at the target, and loses the lead
     `reassign_after_minutes` later; after `max_reassignments` the team's manager is told instead.
+
+    Who has accepted a lead owes a word on it: `disposition_minutes` after the acceptance, or after the last sign of
+    life, rep and manager are told of the silence; the rep is warned at `disposition_warn_at` of the way. Absent: no
+    such clock.
     """
 
     first_touch_minutes: Annotated[int, Field(ge=1, le=100_000)]
     warn_at: Annotated[float, Field(gt=0, lt=1)] = 0.5
     reassign_after_minutes: Annotated[int, Field(ge=1, le=100_000)]
     max_reassignments: Annotated[int, Field(ge=0, le=20)] = 1
+    disposition_minutes: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    disposition_warn_at: Annotated[float, Field(gt=0, lt=1)] = 0.75
 
 
 class SlaPolicy(Document):

@@ -24,6 +24,8 @@ STEP = Label(
     "step", values=("started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped")
 )  # fmt: skip
 
+SILENCE_STEP = Label("step", values=("started", "warned", "breached", "met", "closed", "skipped"))
+
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _TOUCH = (30.0, *(n * _MINUTE for n in (1, 5, 15, 30)), *(n * _HOUR for n in (1, 2, 4, 8)), _DAY, 2 * _DAY, 5 * _DAY)
@@ -93,6 +95,21 @@ _ALL = (
         "level",
         "router",
         "First-touch clocks that run now, by how far they are.",
+        (Label("state", values=("open", "warned", "breached")),),
+    ),
+    Metric(
+        "baton_disposition_steps_total",
+        "counter",
+        "router",
+        "Steps of disposition clocks: who accepted a lead owes a word on it. breached: silence when it was due; met: "
+        "a sign of life in time, after which the clock starts anew, or the end in time (reported late, both count).",
+        (SILENCE_STEP, TIER, TERRITORY),
+    ),
+    Metric(
+        "baton_disposition_clocks",
+        "level",
+        "router",
+        "Disposition clocks that run now, by how far they are.",
         (Label("state", values=("open", "warned", "breached")),),
     ),
     # feedback

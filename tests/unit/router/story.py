@@ -200,9 +200,9 @@ class Story:
     def unrouted(self, handoff: str | None = None) -> list[LeadUnrouted]:
         return self.told("leads.unrouted", LeadUnrouted, handoff)
 
-    def steps(self, handoff: str | None = None) -> list[str]:
+    def steps(self, handoff: str | None = None, clock: str = "first_touch") -> list[str]:
         """The steps of a clock; a skipped one as `skipped:<name>`."""
-        events = self.told("sla.events", SlaEvent, handoff)
+        events = [event for event in self.told("sla.events", SlaEvent, handoff) if event.clock == clock]
         return [f"skipped:{e.reason}" if e.step == "skipped" else e.step for e in events]
 
     def sla(self, handoff: str) -> list[SlaEvent]:
