@@ -5,7 +5,8 @@
     leads_kept          each qualified lead is routed, waits, is unrouted with a reason, or was withdrawn
     one_owner           each version of a handoff has one rep, and versions reach the CRM in order (L5)
     no_gap              the versions of a handoff are 1, 2, 3, ... each of them asked for, given or withdrawn
-    clocks_closed       each handoff of sales has one clock; nothing rings after its end; none outlives a withdrawal
+    clocks_closed       each handoff of sales has one first-touch clock, a disposition clock starts anew only when it
+                        was ended; nothing rings after its end; none outlives a withdrawal
 
 That each event was applied once is checked by `services.cli.recount`, which needs the scorer's own rules.
 """
@@ -70,6 +71,7 @@ class Evidence:
     _disorder: list[str] = field(default_factory=list)
     _versions: dict[str, set[int]] = field(default_factory=dict)
     _steps: dict[str, list[SlaEvent]] = field(default_factory=dict)
+    _silences: dict[str, list[SlaEvent]] = field(default_factory=dict)
 
     def take(self, record: LogRecord) -> None:
         """One record; repeats of what is known change nothing."""
@@ -93,7 +95,7 @@ class Evidence:
             verdict("leads_kept", len(self._qualified), sorted(self._qualified - self._settled - self._withdrawn)),
             verdict("one_owner", len(self._owners), self._shared()),
             verdict("no_gap", len(self._versions), (name for name, found in self._versions.items() if _gap(found))),
-            verdict("clocks_closed", len(self._steps), self._wrong_clocks()),
+            verdict("clocks_closed", len(self._steps) + len(self._silences), self._wrong_clocks()),
         ]
 
     def _is_new(self, record: LogRecord) -> bool:
@@ -128,7 +130,8 @@ class Evidence:
         elif isinstance(data, AssignRequest):
             self._version(data.handoff, data.version)
         elif isinstance(data, SlaEvent):
-            self._steps.setdefault(data.handoff, []).append(data)
+            kind = self._steps if data.clock == "first_touch" else self._silences
+            kind.setdefault(data.handoff, []).append(data)
 
     def _version(self, handoff: str, version: int) -> None:
         self._versions.setdefault(handoff, set()).add(version)
@@ -154,6 +157,10 @@ class Evidence:
                 yield f"{handoff}: {wrong}"
             elif handoff in self._withdrawn and not closed:
                 yield f"{handoff}: withdrawn, but its clock is open"
+        for handoff, steps in self._silences.items():
+            wrong = _wrong_silence([step.step for step in steps], withdrawn=handoff in self._withdrawn)
+            if wrong:
+                yield f"{handoff}: disposition clock {wrong}"
 
 
 def _wrong_clock(steps: list[str], reasons: list[str | None]) -> str | None:
@@ -166,6 +173,18 @@ def _wrong_clock(steps: list[str], reasons: list[str | None]) -> str | None:
         if step != "met" or reason not in _AFTER_CLOSED:
             return f"{step} after it was closed"
     return None
+
+
+def _wrong_silence(steps: list[str], *, withdrawn: bool) -> str | None:
+    """A disposition clock may run many times, one run after the other."""
+    running = False
+    for step in steps:
+        if running == (step == "started"):
+            return f"{step} while it ran" if running else f"{step} after it was closed"
+        if step in ("reassigned", "escalated"):
+            return f"{step}: silence takes no lead from anybody"
+        running = step not in _CLOSED
+    return "withdrawn, but it is open" if running and withdrawn else None
 
 
 def _gap(versions: set[int]) -> bool:

@@ -83,6 +83,8 @@ class Counters:
             self.reassigned.add((data.handoff, data.version))
 
     def _step(self, data: SlaEvent) -> None:
+        if data.clock != "first_touch":
+            return
         if data.step == "met" and data.handoff not in self.breached:
             self.in_time.add(data.handoff)
         elif data.step == "breached":

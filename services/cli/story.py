@@ -131,24 +131,8 @@ def _unrouted(data: LeadUnrouted) -> Line:
 
 
 def _step(data: SlaEvent) -> Line:
-    words = {
-        "started": f"clock started, first touch due {moment(data.due_at)}",
-        "warned": f"{data.rep or 'the rep'} warned: due {moment(data.due_at)}",
-        "breached": f"breached: {data.rep or 'nobody'} did not call by {moment(data.due_at)}",
-        "reassigned": "reassigned: nobody had called",
-        "escalated": "escalated to the team's manager",
-        "met": f"first touch in time by {data.rep or 'somebody'}, after {data.elapsed_s / 60:.0f} business minutes",
-        "closed": f"clock closed{f': {_words(data.reason)}' if data.reason else ''}",
-        "skipped": "a lower step skipped after a pause",
-    }
-    moods: dict[str, Mood] = {
-        "warned": "warn",
-        "breached": "bad",
-        "reassigned": "bad",
-        "escalated": "bad",
-        "met": "good",
-    }
-    return Line(data.at, words[data.step], moods.get(data.step, "dim"))
+    words = _SILENCE if data.clock == "disposition" else _FIRST_TOUCH
+    return Line(data.at, words[data.step](data), _STEP_MOODS.get(data.step, "dim"))
 
 
 def _outcome(data: OutcomeReported) -> Line:
@@ -190,6 +174,36 @@ def _notice(data: ChangeNotice) -> Line:
 
 def _words(code: str) -> str:
     return code.replace("_", " ")
+
+
+_STEP_MOODS: dict[str, Mood] = {
+    "warned": "warn",
+    "breached": "bad",
+    "reassigned": "bad",
+    "escalated": "bad",
+    "met": "good",
+}
+_FIRST_TOUCH: dict[str, Callable[[SlaEvent], str]] = {
+    "started": lambda step: f"clock started, first touch due {moment(step.due_at)}",
+    "warned": lambda step: f"{step.rep or 'the rep'} warned: due {moment(step.due_at)}",
+    "breached": lambda step: f"breached: {step.rep or 'nobody'} did not call by {moment(step.due_at)}",
+    "reassigned": lambda _: "reassigned: nobody had called",
+    "escalated": lambda _: "escalated to the team's manager",
+    "met": lambda step: f"first touch in time by {step.rep or 'somebody'}, after {_business_minutes(step)}",
+    "closed": lambda step: f"clock closed{f': {_words(step.reason)}' if step.reason else ''}",
+    "skipped": lambda _: "a lower step skipped after a pause",
+}
+_SILENCE: dict[str, Callable[[SlaEvent], str]] = {
+    **_FIRST_TOUCH,
+    "started": lambda step: f"accepted: a word of {step.rep or 'sales'} is due {moment(step.due_at)}",
+    "breached": lambda step: f"accepted, then silence: {step.rep or 'nobody'} said nothing by {moment(step.due_at)}",
+    "met": lambda step: f"word of {step.rep or 'sales'} in time: {_words(step.reason or 'touched')}",
+    "closed": lambda step: f"no word is due any more{f': {_words(step.reason)}' if step.reason else ''}",
+}
+
+
+def _business_minutes(step: SlaEvent) -> str:
+    return f"{step.elapsed_s / 60:.0f} business minutes"
 
 
 _TELLERS: dict[type[Contract], Callable[[Any], Line]] = {

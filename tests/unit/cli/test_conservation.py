@@ -13,10 +13,11 @@ from baton_schemas.envelope import envelop, from_record
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, LeadRouted, LeadUnrouted, SlaEvent
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
+from services.cli.counters import Counters
 from services.cli.publish import Times
 from services.cli.recount import OUTSIDE, applied_once
 from services.cli.services import processor
-from services.cli.story import contract_of
+from services.cli.story import contract_of, tell
 from services.runtime.clock import TimeScale
 from services.runtime.record import LogRecord
 from services.scorer import person, profile
@@ -169,6 +170,63 @@ def test_a_clock_that_outlives_a_withdrawal_is_seen() -> None:
 
     log = [*kept(keep), LogRecord("leads.qualified", 0, 999, 0, b"k", value, headers)]
     assert broken_laws(log) == {"clocks_closed"}
+
+
+def silence(*steps: str) -> list[LogRecord]:
+    """Steps of a disposition clock of a handoff that was routed."""
+    event = contract_of(first("sla.events", SlaEvent, step="started"))
+    assert isinstance(event, SlaEvent)
+    log = []
+    for number, step in enumerate(steps):
+        data = event.model_copy(update={"clock": "disposition", "step": step})
+        headers, value = envelop(data, id=f"silence-{number}", source="/t", time=data.at)
+        log.append(LogRecord("sla.events", 0, 9000 + number, 0, data.lead.encode(), value, headers))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("steps", "holds"),
+    [
+        (("started", "warned", "met", "started", "breached", "closed", "started"), True),
+        (("started", "started"), False),
+        (("started", "met", "warned"), False),
+        (("started", "reassigned"), False),
+    ],
+)
+def test_a_disposition_clock_may_run_again_but_only_after_its_end(steps: tuple[str, ...], holds: bool) -> None:
+    assert broken_laws([*records(), *silence(*steps)]) == (set() if holds else {"clocks_closed"})
+
+
+def test_a_disposition_clock_that_outlives_a_withdrawal_is_seen() -> None:
+    event = contract_of(silence("started")[0])
+    assert isinstance(event, SlaEvent)
+    gone = LeadWithdrawn(lead=event.lead, handoff=event.handoff, reason="x", at=event.at, cause="x")
+    headers, value = envelop(gone, id="gone", source="/t", time=gone.at)
+    of_this = [
+        r for r in records() if getattr(contract_of(r), "handoff", None) != event.handoff or r.topic != "sla.events"
+    ]
+    started = first("sla.events", SlaEvent, handoff=event.handoff, step="started")
+    closed = another_id(changed(started, step="closed"))
+    log = [*of_this, started, closed, LogRecord("leads.qualified", 0, 999, 0, b"k", value, headers)]
+    assert broken_laws([*log, *silence("started", "warned", "closed")]) == set()
+    assert broken_laws([*log, *silence("started", "warned")]) == {"clocks_closed"}
+
+
+def test_counters_and_words_tell_the_clocks_apart() -> None:
+    counters = Counters()
+    log = silence("started", "breached", "met")
+    lines = []
+    for record in log:
+        data = contract_of(record)
+        assert data is not None
+        counters.take("sla.events", data)
+        line = tell(data)
+        assert line is not None
+        lines.append(line.text)
+    assert (len(counters.in_time), len(counters.breached)) == (0, 0)
+    assert lines[0].startswith("accepted: a word of")
+    assert lines[1].startswith("accepted, then silence")
+    assert not any("first touch" in line or "did not call" in line for line in lines)
 
 
 def recounted(state: dict[bytes, bytes], outside: list[LogRecord]) -> dict[str, Verdict]:
