@@ -1,12 +1,6 @@
-"""The lead's side: takes a qualified lead in, asks a team for a rep, and alone says who has it (H2, H3).
-
-Before anybody is asked: one handoff at a time per person and definition, no handoff for customers, open opportunities
-and people who must not be contacted; an existing owner comes first.
-"""
+"""The lead's side: takes a qualified lead in, asks a team for a rep, and alone says who has it (H2, H3)."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from baton_schemas.crm import PersonFacts
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
@@ -14,6 +8,7 @@ from baton_schemas.routing import PassedOver, RoutingReply
 from services.router import announce, claims, disposition, ladder
 from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
 from services.router.occasion import LEAD, Occasion
+from services.router.refusals import Refusal, owner_of, refusal_of, tell_owner
 from services.router.where import match_of, territory_of
 
 FORGET = "forget"
@@ -24,20 +19,12 @@ OLDEST_START_MS = 30 * 86_400_000
 """A clock starts no longer ago than this, whatever a record says."""
 
 
-class Refusal(NamedTuple):
-    """Why a qualified lead is not routed at all, and who is told instead."""
-
-    reason: str
-    detail: str
-    tell: str | None = None
-
-
 def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> None:
     """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
     lead = qualified.lead
     if qualified.handoff in state.handoffs:
         return
-    refusal = _refusal(state, qualified)
+    refusal = refusal_of(state, qualified)
     where = None if refusal else _match(occasion, qualified)
     if where is None:
         refusal = refusal or Refusal("no_territory", "No territory takes this lead.")
@@ -46,7 +33,7 @@ def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> N
         )
         _forget_later(occasion, lead, state.handoffs[qualified.handoff])
         announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
-        _tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
+        tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
         return
     for earlier in state.handoffs.values():
         if earlier.stage not in ACTIVE:
@@ -163,42 +150,6 @@ def _forget_later(occasion: Occasion, lead: str, handoff: Handoff) -> None:
     occasion.timer(LEAD + lead.encode(), FORGET, occasion.at + FORGET_AFTER_MS)
 
 
-def _refusal(state: LeadState, qualified: LeadQualified) -> Refusal | None:
-    """Why this person gets no handoff: what the CRM says of the person, then of the company, then what is open."""
-    if state.do_not_contact:
-        return Refusal("do_not_contact", "The CRM says that this person must not be contacted.")
-    if state.disqualified is not None:
-        return Refusal("disqualified", "The CRM says that this person is no lead.")
-    return _account_refusal(state, qualified) or _open_refusal(state.active(qualified.versions.definition))
-
-
-def _account_refusal(state: LeadState, qualified: LeadQualified) -> Refusal | None:
-    standing = qualified.standing
-    if standing is None:
-        return None
-    owner = standing.owner or _owner(state, qualified)
-    if standing.customer_since is not None:
-        return Refusal("customer", "The company is a customer: its owner is told.", owner)
-    if standing.open_opportunity:
-        return Refusal("open_opportunity", "The company has an open opportunity: its owner is told.", owner)
-    return None
-
-
-def _open_refusal(other: Handoff | None) -> Refusal | None:
-    if other is None:
-        return None
-    rep = None if other.owner is None else other.owner.rep
-    if other.stage in ("opportunity", "reopened"):
-        return Refusal("open_opportunity", "This person has an open opportunity: its rep is told.", rep)
-    return Refusal("already_open", "This person has an open handoff: its rep is told.", rep)
-
-
-def _owner(state: LeadState, qualified: LeadQualified) -> str | None:
-    """Who owns the person, as the CRM or the scorer says; else who owns the company."""
-    standing = qualified.standing
-    return state.owner or qualified.owner or (None if standing is None else standing.owner)
-
-
 def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
     match = match_of(occasion, qualified)
     if match is None:
@@ -214,21 +165,11 @@ def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
     )
 
 
-def _tell_owner(occasion: Occasion, handoff: Handoff, refusal: Refusal) -> None:
-    if refusal.tell is not None:
-        text = (
-            f"A person of yours is interested again (handoff {handoff.id}). No new handoff was made. {refusal.detail}"
-        )
-        announce.notify(
-            occasion, handoff, refusal.tell, refusal.reason, "Interest from your account", text, urgent=False
-        )
-
-
 def _ask_owner_first(occasion: Occasion, state: LeadState, handoff: Handoff, qualified: LeadQualified) -> None:
     rules = occasion.rules
     territory = rules.territories.get(handoff.territory)
     assert territory is not None  # noqa: S101  it has just matched
-    owner = _owner(state, qualified)
+    owner = owner_of(state, qualified)
     crew = None if owner is None else rules.crew_of.get(owner)
     if owner is None or crew is None:
         claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool)

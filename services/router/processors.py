@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pydantic import ValidationError
-
-from baton_schemas.configuration import ErasureRequested
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
 from services.router import announce, disposition, ladder, lead, outcomes
+from services.router.erasures import erased_at
 from services.router.handoff import LeadState
 from services.router.intake import Arrived, accepted, key_of, read
 from services.router.occasion import LEAD, TEAM, Occasion
@@ -33,10 +31,6 @@ from services.runtime.state import State, Working
 
 _LEADS = Packing(LeadState)
 _TEAMS = Packing(TeamState)
-
-NEVER = -(1 << 62)
-"""Before any time."""
-
 
 _QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn)
 _REQUESTS = accepted("team", AssignRequest, ReleaseRequest)
@@ -132,7 +126,7 @@ class Shift:
         state = self._lead(occasion, arrived.key)
         data = arrived.data
         if isinstance(data, LeadQualified):
-            if data.handoff not in state.handoffs and self._erased_at(arrived.key) >= data.at:
+            if data.handoff not in state.handoffs and erased_at(self._context.globals, arrived.key) >= data.at:
                 announce.unrouted(occasion, data, "erased", "This person was erased after qualifying.")
                 return
             lead.qualify(occasion, state, data)
@@ -218,7 +212,7 @@ class Shift:
     def _lead(self, occasion: Occasion, person: str) -> LeadState:
         """The lead's state; what belongs to an erased person is withdrawn first (L8)."""
         state = self._leads.get(person.encode()) or LeadState()
-        erased = self._erased_at(person)
+        erased = erased_at(self._context.globals, person)
         older = [handoff for handoff in state.handoffs.values() if handoff.qualified and handoff.qualified_at <= erased]
         for handoff in older:
             lead.withdraw(occasion, person, handoff, "erased")
@@ -226,15 +220,6 @@ class Shift:
             state.early = []
             self._keep(person, state)
         return state
-
-    def _erased_at(self, person: str) -> int:
-        packed = self._context.globals.table("privacy.erasures").get(person.encode())
-        if packed is None:
-            return NEVER
-        try:
-            return ErasureRequested.model_validate_json(packed).at
-        except ValidationError:
-            return NEVER
 
     def _keep(self, person: str, state: LeadState) -> None:
         self._leads.put(person.encode(), None if state.blank else state)
