@@ -70,6 +70,38 @@ class RoutingReply(Contract):
     at: Time
 
 
+class PressureRequest(Contract):
+    """The lead's side asks the account (the record's key) for a place under the contact-pressure limit, for one version
+    of a handoff. `take`: may it be opened now? `count`: a person opened it, it counts whatever the limit says.
+    `give_back`: it holds, or waits for, its place no more."""
+
+    TYPE: ClassVar[str] = "baton.pressure.request.v1"
+
+    account: Name
+    handoff: Name
+    version: Count
+    lead: Name
+    kind: Literal["take", "count", "give_back"]
+    territory: Name
+    tier: Name
+    at: Time
+
+
+class PressureReply(Contract):
+    """The account's answer. `waiting`: too many of its people were given to sales lately; `granted` comes by itself.
+    `refused`: so many wait that no more are kept; ask again later. `until` is when it may go on at the earliest."""
+
+    TYPE: ClassVar[str] = "baton.pressure.reply.v1"
+
+    account: Name
+    handoff: Name
+    version: Count
+    lead: Name
+    status: Literal["granted", "waiting", "refused"]
+    until: Time | None = None
+    at: Time
+
+
 class TerritoryMatch(Part):
     """Which territory took the lead, and which less specific ones matched too."""
 

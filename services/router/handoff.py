@@ -72,10 +72,25 @@ class Asked(msgspec.Struct, array_like=True):
     waiting: bool = False
 
 
+class Place(msgspec.Struct, array_like=True):
+    """A handoff's place under the contact-pressure limits: `held` by the person's limit, `asked` for at the account,
+    `waiting` there, `taken` at `at`, `free` when it has none (yet, or any more).
+
+    `version` rises with every request to the account, and an answer to another one is void. `told` is whose limit made
+    the lead wait, as far as people were told.
+    """
+
+    status: Literal["held", "asked", "waiting", "taken", "free"] = "free"
+    version: int = 0
+    account: str | None = None
+    at: int = 0
+    told: Literal["", "person", "account"] = ""
+
+
 class Handoff(msgspec.Struct, array_like=True):
     """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
     again; `told` means that the world knows of it, by leads.routed or leads.unrouted; `silence` is the disposition
-    clock while it runs.
+    clock while it runs; `place` None is a handoff to which contact pressure does not apply.
 
     State of earlier versions is read on: new fields go to the end and have defaults."""
 
@@ -98,6 +113,12 @@ class Handoff(msgspec.Struct, array_like=True):
     closed_at: int | None = None
     qualified: bytes = b""
     silence: Silence | None = None
+    place: Place | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any rep has or had it: whoever had it before is excluded from its rotation."""
+        return self.owner is not None or bool(self.excluded)
 
 
 class Early(msgspec.Struct, array_like=True):

@@ -22,11 +22,13 @@ def timer_name(handoff: str) -> str:
 
 
 def start(occasion: Occasion, lead: str, handoff: Handoff, started_at: int) -> None:
-    """Starts the clock."""
+    """Starts the clock. Who was touched while nobody was to call yet counts as touched (H1)."""
     policy, calendar = terms_of(occasion, handoff)
     handoff.clock = sla.start(policy, handoff.tier, calendar, started_at)
     announce.clock_moved(occasion, None, STARTED)
     announce.step(occasion, lead, handoff, "started", at=started_at)
+    if handoff.stage != "open":
+        _stop(occasion, lead, handoff, handoff.clock, started_at)
 
 
 def set_timer(occasion: Occasion, lead: str, handoff: Handoff) -> None:

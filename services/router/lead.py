@@ -1,52 +1,18 @@
-"""The lead's side: takes a qualified lead in, asks a team for a rep, and alone says who has it (H2, H3)."""
+"""The lead's side: alone says who has a lead, on the team's answer; takes it back at once when it is none (H3)."""
 
 from __future__ import annotations
 
 from baton_schemas.crm import PersonFacts
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import PassedOver, RoutingReply
-from services.router import announce, claims, disposition, ladder
+from services.router import announce, claims, disposition, ladder, pressure
 from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
 from services.router.occasion import LEAD, Occasion
-from services.router.refusals import Refusal, owner_of, refusal_of, tell_owner
-from services.router.where import match_of, territory_of
+from services.router.where import territory_of
 
 FORGET = "forget"
 FORGET_AFTER_MS = 90 * 86_400_000
 """How long a closed handoff is remembered, so that late outcomes are judged by what was: as long as on the log."""
-
-OLDEST_START_MS = 30 * 86_400_000
-"""A clock starts no longer ago than this, whatever a record says."""
-
-
-def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> None:
-    """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
-    lead = qualified.lead
-    if qualified.handoff in state.handoffs:
-        return
-    refusal = refusal_of(state, qualified)
-    where = None if refusal else _match(occasion, qualified)
-    if where is None:
-        refusal = refusal or Refusal("no_territory", "No territory takes this lead.")
-        state.handoffs[qualified.handoff] = Handoff(
-            qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
-        )
-        _forget_later(occasion, lead, state.handoffs[qualified.handoff])
-        announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
-        tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
-        return
-    for earlier in state.handoffs.values():
-        if earlier.stage not in ACTIVE:
-            earlier.qualified = b""
-    handoff = state.handoffs[qualified.handoff] = where
-    handoff.qualified = qualified.to_json()
-    handoff.qualified_at = max(min(qualified.at, occasion.at), occasion.at - OLDEST_START_MS)
-    territory = occasion.rules.territories.get(handoff.territory)
-    assert territory is not None  # noqa: S101  it has just matched
-    if occasion.rules.policies[territory.policy].clock_starts == "qualified":
-        ladder.start(occasion, lead, handoff, handoff.qualified_at)
-    _ask_owner_first(occasion, state, handoff, qualified)
-    ladder.set_timer(occasion, lead, handoff)
 
 
 def answer(occasion: Occasion, state: LeadState, reply: RoutingReply) -> None:
@@ -117,9 +83,11 @@ def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason:
     handoff.stage = stage
     ladder.stop(occasion, lead, handoff, reason)
     disposition.stop(occasion, lead, handoff, reason)
+    if stage == "withdrawn" or not handoff.given:
+        pressure.give_back(occasion, lead, handoff)
     if stage == "withdrawn":
         handoff.qualified = b""
-    _forget_later(occasion, lead, handoff)
+    forget_later(occasion, lead, handoff)
 
 
 def say_ended(occasion: Occasion, handoff: Handoff, reason: str) -> None:
@@ -145,39 +113,10 @@ def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
     occasion.timer(LEAD + lead.encode(), FORGET, None if oldest is None else oldest + FORGET_AFTER_MS)
 
 
-def _forget_later(occasion: Occasion, lead: str, handoff: Handoff) -> None:
+def forget_later(occasion: Occasion, lead: str, handoff: Handoff) -> None:
+    """The handoff has ended: it is remembered for a while."""
     handoff.closed_at = occasion.at
     occasion.timer(LEAD + lead.encode(), FORGET, occasion.at + FORGET_AFTER_MS)
-
-
-def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
-    match = match_of(occasion, qualified)
-    if match is None:
-        return None
-    return Handoff(
-        qualified.handoff,
-        qualified.versions.definition,
-        qualified.tier,
-        match.territory.name,
-        list(match.matched_on) or ["catch_all"],
-        list(match.passed_over),
-        "open",
-    )
-
-
-def _ask_owner_first(occasion: Occasion, state: LeadState, handoff: Handoff, qualified: LeadQualified) -> None:
-    rules = occasion.rules
-    territory = rules.territories.get(handoff.territory)
-    assert territory is not None  # noqa: S101  it has just matched
-    owner = owner_of(state, qualified)
-    crew = None if owner is None else rules.crew_of.get(owner)
-    if owner is None or crew is None:
-        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool)
-    elif crew.team.name == territory.team:
-        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool, preferred=owner)
-    else:
-        team, pool = crew.team.name, rules.pool_of(owner)
-        claims.ask(occasion, qualified.lead, handoff, "assigned", team, pool, preferred=owner, only_preferred=True)
 
 
 def _assign(occasion: Occasion, handoff: Handoff, reply: RoutingReply, rep: str) -> None:
@@ -197,7 +136,7 @@ def _assign(occasion: Occasion, handoff: Handoff, reply: RoutingReply, rep: str)
         text = f"Handoff {handoff.id} was not touched in time and is with a colleague now."
         announce.notify(occasion, handoff, previous.rep, "lost", "A lead was given on", text, urgent=False)
     else:
-        seconds = (occasion.at - handoff.qualified_at) / 1000
+        seconds = (occasion.at - pressure.free_since(handoff)) / 1000
         if asked.change == "assigned":
             occasion.observe("baton_qualified_to_routed_seconds", seconds)
     announce.routed(
@@ -233,6 +172,8 @@ def _refused(occasion: Occasion, handoff: Handoff, reply: RoutingReply) -> None:
     if territory is not None and (asked.only_preferred or moved):
         claims.ask(occasion, reply.lead, handoff, asked.change, territory.team, territory.pool)
         return
+    if not handoff.given:
+        pressure.give_back(occasion, reply.lead, handoff)
     if handoff.owner is None:
         _tell_unrouted(occasion, handoff, reply.version, reply.reason, list(reply.passed_over), waiting=False)
     if handoff.clock is not None and handoff.clock.running and not handoff.escalated:

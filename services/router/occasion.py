@@ -18,6 +18,7 @@ SOURCE = "/baton/router"
 LONGEST_CAUSE = 128
 LEAD = b"l:"
 TEAM = b"t:"
+ACCOUNT = b"a:"
 
 
 @dataclass(frozen=True, slots=True)

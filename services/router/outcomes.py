@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from baton_schemas.feedback import OutcomeReported
-from services.router import announce, claims, disposition, ladder, lead
+from services.router import announce, claims, disposition, ladder, lead, pressure
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
 from services.router.where import territory_of
@@ -181,6 +181,7 @@ def _opportunity(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     outcome = answer.outcome
     disposition.settled(occasion, outcome.lead, handoff, answer.moment, "opportunity")
     _taken_on(occasion, handoff, answer)
+    pressure.count(occasion, outcome.lead, handoff)
     claims.drop_request(occasion, outcome.lead, handoff, "opportunity")
     claims.give_back(occasion, outcome.lead, handoff, refund=False, reason="opportunity")
     handoff.stage = "opportunity"
@@ -210,6 +211,7 @@ def _reopened(occasion: Occasion, handoff: Handoff, answer: Answer) -> None:
     handoff.closed_at = None
     if handoff.owner is None:
         handoff.told = False
+        pressure.count(occasion, answer.outcome.lead, handoff)
         _ask_again(occasion, answer.outcome.lead, handoff)
 
 
@@ -256,6 +258,7 @@ def _take_over(
     if owner is not None:
         claims.give_back(occasion, lead_key, handoff, refund=True, reason=reason)
         claims.exclude(handoff, owner.rep)
+    pressure.count(occasion, lead_key, handoff)
     holds = handoff.stage in ROUTED
     crew = occasion.rules.crew_of[rep]
     handoff.version += 1

@@ -1,6 +1,7 @@
-"""The router: the lead's side and the team's side in one processor, told apart by topic and by the state's prefix.
+"""The router: the lead's, the team's and the account's side in one processor, told apart by the state's prefix.
 
-`l:<lead>` belongs to the lead's partition, `t:<team>` to the team's; they meet on routing.requests and routing.replies.
+`l:<lead>` belongs to the lead's partition, `t:<team>` to the team's, `a:<account>` to the account's; they meet on
+routing.requests and routing.replies.
 The first input is feedback.events because a dead letter that a timer writes (an outcome whose handoff never came)
 belongs on its dead topic.
 """
@@ -13,14 +14,15 @@ from dataclasses import replace
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
-from baton_schemas.routing import AssignRequest, ReleaseRequest, RoutingReply
-from services.router import announce, disposition, ladder, lead, outcomes
+from baton_schemas.routing import AssignRequest, PressureReply, PressureRequest, ReleaseRequest, RoutingReply
+from services.router import announce, disposition, ladder, lead, opening, outcomes, pressure
+from services.router.accounts import AccountState, Gate
 from services.router.erasures import erased_at
 from services.router.handoff import LeadState
 from services.router.intake import Arrived, accepted, key_of, read
-from services.router.occasion import LEAD, TEAM, Occasion
+from services.router.occasion import ACCOUNT, LEAD, TEAM, Occasion
 from services.router.packing import STATE_VERSION, Packing
-from services.router.repeats import LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
+from services.router.repeats import ACCOUNT_MEMORY, LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
 from services.router.rulebook import Rulebook
 from services.router.team import QUEUE, Desk, TeamState
 from services.runtime.effects import DeadLetter, Effects
@@ -31,10 +33,11 @@ from services.runtime.state import State, Working
 
 _LEADS = Packing(LeadState)
 _TEAMS = Packing(TeamState)
+_ACCOUNTS = Packing(AccountState)
 
 _QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn)
-_REQUESTS = accepted("team", AssignRequest, ReleaseRequest)
-_REPLIES = accepted("lead", RoutingReply)
+_REQUESTS = {**accepted("team", AssignRequest, ReleaseRequest), **accepted("account", PressureRequest)}
+_REPLIES = accepted("lead", RoutingReply, PressureReply)
 _OUTCOMES = accepted("lead", OutcomeReported, InsightReported)
 _FACTS = {**accepted("person", PersonFacts), **accepted("account", AccountFacts)}
 
@@ -87,6 +90,7 @@ class Shift:
         self._rules = rulebook.rules(context.globals, self.effects)
         self._leads = Working(state, decode=_LEADS.unpack, encode=_LEADS.pack, prefix=LEAD)
         self._teams = Working(state, decode=_TEAMS.unpack, encode=_TEAMS.pack, prefix=TEAM)
+        self._accounts = Working(state, decode=_ACCOUNTS.unpack, encode=_ACCOUNTS.pack, prefix=ACCOUNT)
         self.by_topic: dict[str, Callable[[Record], None]] = {
             "leads.qualified": self._qualified,
             "routing.requests": self._request,
@@ -97,7 +101,7 @@ class Shift:
 
     def done(self) -> Effects:
         """The effects, with what changed in the state."""
-        self.effects.states = {**self._leads.changes(), **self._teams.changes()}
+        self.effects.states = {**self._leads.changes(), **self._teams.changes(), **self._accounts.changes()}
         return self.effects
 
     def ring(self, key: bytes, name: str, due: int) -> None:
@@ -110,14 +114,23 @@ class Shift:
             desk.set_timer()
             self._teams.put(team.encode(), desk.state)
             return
+        if key.startswith(ACCOUNT):
+            account = key.removeprefix(ACCOUNT).decode()
+            gate = Gate(occasion, account, self._accounts.get(account.encode()) or AccountState())
+            gate.serve()
+            self._close(gate)
+            return
         person = key.removeprefix(LEAD).decode()
         state = self._lead(occasion, person)
         self._hear_early(occasion, person, state)
         if name == lead.FORGET:
             lead.forget(occasion, person, state)
         elif (handoff := state.handoffs.get(name.partition(":")[2])) is not None:
-            fire = disposition.fire if name == disposition.timer_name(handoff.id) else ladder.fire
-            fire(occasion, person, handoff)
+            if name == pressure.timer_name(handoff.id):
+                opening.try_again(occasion, state, handoff)
+            else:
+                fire = disposition.fire if name == disposition.timer_name(handoff.id) else ladder.fire
+                fire(occasion, person, handoff)
         self._keep(person, state)
 
     def _qualified(self, record: Record) -> None:
@@ -129,7 +142,7 @@ class Shift:
             if data.handoff not in state.handoffs and erased_at(self._context.globals, arrived.key) >= data.at:
                 announce.unrouted(occasion, data, "erased", "This person was erased after qualifying.")
                 return
-            lead.qualify(occasion, state, data)
+            opening.qualify(occasion, state, data)
             outcomes.wake_early(occasion, arrived.key, state)
         elif isinstance(data, LeadWithdrawn) and not lead.withdraw_named(occasion, state, data):
             raise Permanent("unknown_handoff", field="handoff", fix="withdraw what leads.qualified announced")
@@ -138,6 +151,13 @@ class Shift:
     def _request(self, record: Record) -> None:
         arrived = read(record, _REQUESTS)
         key, mark = arrived.key.encode(), mark_of(arrived.cause)
+        if isinstance(arrived.data, PressureRequest):
+            gate = Gate(self._occasion(record, arrived), arrived.key, self._accounts.get(key) or AccountState())
+            if mark not in gate.state.marks:
+                remember(gate.state.marks, mark, ACCOUNT_MEMORY)
+                gate.hear(arrived.data)
+                self._close(gate)
+            return
         desk = Desk(self._occasion(record, arrived), arrived.key, self._teams.get(key) or TeamState())
         if mark in desk.state.marks:
             return
@@ -153,8 +173,11 @@ class Shift:
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
         mark = mark_of(arrived.cause)
-        if isinstance(arrived.data, RoutingReply) and mark not in state.marks:
-            lead.answer(occasion, state, arrived.data)
+        if mark not in state.marks:
+            if isinstance(arrived.data, RoutingReply):
+                lead.answer(occasion, state, arrived.data)
+            elif isinstance(arrived.data, PressureReply):
+                opening.hear_account(occasion, state, arrived.data)
             if state.handoffs:
                 remember(state.marks, mark, LEAD_MEMORY)
         self._keep(arrived.key, state)
@@ -220,6 +243,10 @@ class Shift:
             state.early = []
             self._keep(person, state)
         return state
+
+    def _close(self, gate: Gate) -> None:
+        gate.set_timer()
+        self._accounts.put(gate.account.encode(), None if gate.over else gate.state)
 
     def _keep(self, person: str, state: LeadState) -> None:
         self._leads.put(person.encode(), None if state.blank else state)

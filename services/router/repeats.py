@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 LEAD_MEMORY = 32
 TEAM_MEMORY = 256
+ACCOUNT_MEMORY = 256
 
 
 def mark_of(cause: str) -> bytes:

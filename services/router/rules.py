@@ -10,7 +10,7 @@ from typing import TypeVar
 from baton_schemas.configuration import ConfigKind
 from baton_schemas.documents.calendars import Calendars
 from baton_schemas.documents.document import Document
-from baton_schemas.documents.sla import SlaPolicies, SlaPolicy
+from baton_schemas.documents.sla import ContactPressure, SlaPolicies, SlaPolicy
 from baton_schemas.documents.teams import Rep, Team, Teams
 from baton_schemas.documents.territories import Territories, Territory
 from services.router.calendars import ALWAYS, Calendar, Interval, compile_calendar
@@ -57,6 +57,7 @@ class Rules:
     crew_of: Mapping[str, Crew]
     calendars: Mapping[str, Calendar]
     policies: Mapping[str, SlaPolicy]
+    pressure: ContactPressure | None = None
 
     def calendar(self, name: str) -> Calendar:
         """The calendar; one that counts every minute when it is gone from the configuration."""
@@ -103,6 +104,7 @@ def compile_rules(documented: Documented, set_id: str) -> Rules:
         {rep: crew for crew in crews.values() for rep in crew.reps},
         calendars,
         {policy.name: policy for policy in documented.sla.policies},
+        documented.sla.contact_pressure,
     )
 
 

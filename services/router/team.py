@@ -17,7 +17,7 @@ from services.router.decisions import Absent, Choice, choose
 from services.router.occasion import TEAM, Occasion
 from services.router.rotation import Rotation, admit, charge, refund, standing
 from services.router.rules import Crew
-from services.router.sla import urgency
+from services.router.where import urgency_of
 
 QUEUE = "queue"
 MOST_WAITING = 1500
@@ -76,7 +76,7 @@ class Desk:
         self.serve_queue()
         self.state.arrivals += 1
         waiting = Waiting(
-            self._urgency(request),
+            urgency_of(self.occasion, request.territory, request.tier),
             self.state.arrivals,
             request.handoff,
             request.version,
@@ -213,12 +213,6 @@ class Desk:
         """Whether the lead's territory belongs to another team: then only the preferred owner is meant (H2)."""
         territory = self.occasion.rules.territories.get(waiting.territory)
         return waiting.preferred is not None and territory is not None and territory.team != self.team
-
-    def _urgency(self, request: AssignRequest) -> int:
-        rules = self.occasion.rules
-        territory = rules.territories.get(request.territory)
-        policy = None if territory is None else rules.policies.get(territory.policy)
-        return 0 if policy is None else urgency(policy, request.tier)
 
 
 def _absent(crew: Crew, at: int) -> Absent:

@@ -9,6 +9,7 @@ from baton_schemas.leads import LeadQualified
 from services.router.calendars import ALWAYS, Calendar
 from services.router.handoff import Handoff
 from services.router.occasion import Occasion
+from services.router.sla import urgency
 from services.router.territories import Match, profile
 
 
@@ -43,6 +44,14 @@ def terms_of(occasion: Occasion, handoff: Handoff) -> tuple[SlaPolicy, Calendar]
         return rules.policies[territory.policy], rules.calendar_of(territory)
     crew = None if handoff.owner is None else rules.crews.get(handoff.owner.team)
     return next(iter(rules.policies.values())), ALWAYS if crew is None else crew.calendar
+
+
+def urgency_of(occasion: Occasion, territory: str, tier: str) -> int:
+    """A lead's rank among those who wait, by its territory's policy: 0 is served first."""
+    rules = occasion.rules
+    known = rules.territories.get(territory)
+    policy = None if known is None else rules.policies.get(known.policy)
+    return 0 if policy is None else urgency(policy, tier)
 
 
 def team_of(occasion: Occasion, handoff: Handoff) -> str | None:

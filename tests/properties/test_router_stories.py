@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ class Teller:
         elif what == "repeat":
             self._repeat()
         elif what == "config":
-            story.configure(teams=random.choice([AWAY, DOCUMENTS["teams"]]), sla=SLA)
+            self.configure()
         elif what == "down":
             story.clock.advance(random.choice([5 * MINUTE, 2 * HOUR, 30 * HOUR]))
 
@@ -72,7 +73,7 @@ class Teller:
         random = self.random
         lead = f"k{random.randrange(14)}"
         self.number[lead] += 1
-        handoff = self.story.qualify(
+        handoff = self.qualify(
             lead,
             n=self.number[lead],
             tier=random.choice(["hot", "warm", "cool"]),
@@ -82,6 +83,12 @@ class Teller:
             run=run,
         )
         self.handoffs.append((lead, handoff))
+
+    def qualify(self, lead: str, **more: Any) -> str:
+        return self.story.qualify(lead, **more)
+
+    def configure(self) -> None:
+        self.story.configure(teams=self.random.choice([AWAY, DOCUMENTS["teams"]]), sla=SLA)
 
     def _report(self, *, run: bool) -> None:
         random = self.random

@@ -46,10 +46,32 @@ class SlaPolicy(Document):
         return self
 
 
+class PressureLimit(Document):
+    """At most so many handoffs are opened within so many days (of 24 hours). Handoffs are remembered for 90 days."""
+
+    handoffs: Annotated[int, Field(ge=1, le=10_000)]
+    days: Annotated[int, Field(ge=1, le=90)]
+
+
+class ContactPressure(Document):
+    """How often a person, and all people of an account together, may be given to sales. A lead beyond it waits, and
+    goes on by itself; an absent limit is none."""
+
+    per_person: PressureLimit | None = None
+    per_account: PressureLimit | None = None
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.per_person is None and self.per_account is None:
+            raise ValueError("limits nothing: say `per_person`, `per_account` or both, or leave `contact_pressure` out")
+        return self
+
+
 class SlaPolicies(Document):
-    """All policies of a set."""
+    """All policies of a set, and how often the same people may be given to sales."""
 
     policies: list[SlaPolicy] = Field(min_length=1)
+    contact_pressure: ContactPressure | None = None
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

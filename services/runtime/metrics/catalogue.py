@@ -65,6 +65,12 @@ _ALL = (
         (Label("change", values=("assigned", "reassigned", "owner_changed", "passed_on", "merged")), TERRITORY),
     ),
     Metric("baton_leads_waiting", "level", "router", "Leads that wait for a rep with capacity."),
+    Metric(
+        "baton_leads_held",
+        "level",
+        "router",
+        "Leads that wait because their person or account was given to sales as often as contact pressure allows.",
+    ),
     Metric("baton_leads_unrouted_total", "counter", "router", "Leads that nobody could take, and why.", (REASON,)),
     Metric(
         "baton_qualified_to_routed_seconds",

@@ -14,6 +14,7 @@ from baton_schemas.feedback import Notification, OutcomeReported
 from baton_schemas.keys import handoff_id
 from baton_schemas.leads import Contact, Dossier, LeadQualified, LeadWithdrawn, Versions
 from baton_schemas.routing import LeadRouted, LeadUnrouted, SlaEvent
+from services.router.accounts import AccountState
 from services.router.handoff import Handoff, LeadState
 from services.router.packing import Packing
 from services.router.processors import RouterProcessor
@@ -126,15 +127,18 @@ class Story:
         run: bool = True,
         at: int | None = None,
         company: str = "Muster",
+        account: str | None = None,
+        definition: str = DEFINITION,
     ) -> str:
         """A lead qualifies; answers with its handoff's id."""
-        handoff = handoff_id(lead, DEFINITION, n)
+        handoff = handoff_id(lead, definition, n)
         moment = self.now if at is None else at
         data = LeadQualified(
             lead=lead,
             handoff=handoff,
             qualification=n,
             contact=Contact(email=f"{lead}@example.com", company=company, country=country, employees=employees),
+            account=account,
             standing=standing,
             owner=owner,
             grade="A1",
@@ -144,7 +148,7 @@ class Story:
             score=70,
             dossier=Dossier(ledger=[]),
             signatures=[],
-            versions=Versions(definition=DEFINITION, definition_version=1, definition_digest="d", model_version=0),
+            versions=Versions(definition=definition, definition_version=1, definition_digest="d", model_version=0),
             at=moment,
             event_at=moment,
             cause="/marketing#1",
@@ -230,6 +234,10 @@ class Story:
     def team(self, team: str) -> TeamState:
         packed = self.engine.state("router").get(b"t:" + team.encode())
         return TeamState() if packed is None else Packing(TeamState).unpack(packed)
+
+    def account(self, account: str) -> AccountState:
+        packed = self.engine.state("router").get(b"a:" + account.encode())
+        return AccountState() if packed is None else Packing(AccountState).unpack(packed)
 
     def load(self, team: str = "dach") -> dict[str, int]:
         """How many handoffs each rep of a team holds, as the team counts."""

@@ -102,6 +102,9 @@ BY_REGION = ("dach, countries: [DE, AT]", "dach, countries: [DE], regions: [BY]"
         ("calendars", "09:00-17:00", "09:00-09:01", "360 business minutes are over a year in calendar 'berlin'"),
         ("sla", "otherwise: warm", "otherwise: cold", "otherwise: 'cold' is not in `tiers`"),
         ("sla", "warn_at: 0.5", "warn_at: 1.5", "warn_at"),
+        ("sla", "", "contact_pressure: {}", "contact_pressure: limits nothing: say `per_person`, `per_account`"),
+        ("sla", "", "contact_pressure: {per_person: {handoffs: 2, days: 91}}", "contact_pressure.per_person.days"),
+        ("sla", "", "contact_pressure: {per_acount: {handoffs: 2, days: 9}}", "did you mean `per_account`?"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_field_and_fix(kind: str, old: str, new: str, says: str) -> None:

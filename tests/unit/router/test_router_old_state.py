@@ -6,9 +6,14 @@ from base64 import b64decode
 
 import pytest
 
+from services.router import disposition, lead, pressure
+from services.router.checks import rules_of
 from services.router.handoff import LeadState
+from services.router.occasion import Occasion
 from services.router.packing import Packing
 from services.router.team import TeamState
+from services.runtime.effects import Effects
+from tests.unit.router.story import DAY, DOCUMENTS, MONDAY_9
 
 # Packed by version 0.1.0 before handoffs had a disposition clock, a place or a stage: one accepted by ann, one
 # breached at ben, one that waits; their team.
@@ -64,8 +69,20 @@ def test_handoffs_of_the_old_layout_are_read_whole(packed: str, stage: str, rep:
     assert (None if handoff.owner is None else handoff.owner.rep) == rep
     assert handoff.clock is not None
     assert handoff.clock.step == step
-    assert handoff.silence is None
+    assert (handoff.silence, handoff.place) == (None, None)
     assert handoff.qualified.startswith(b'{"lead":"k')
+
+
+def test_a_handoff_of_the_old_layout_lives_on_to_its_end() -> None:
+    state = Packing(LeadState).unpack(b64decode(ACCEPTED))
+    (handoff,) = state.handoffs.values()
+    rules = rules_of({(kind, kind): text for kind, text in DOCUMENTS.items()}, "s")  # type: ignore[misc]
+    occasion = Occasion("test", MONDAY_9 + DAY, rules, Effects())
+    disposition.fire(occasion, "k1", handoff)
+    pressure.count(occasion, "k1", handoff)
+    lead.withdraw(occasion, "k1", handoff, "opt_out")
+    assert [send.topic for send in occasion.effects.sends] == ["leads.routed", "notifications", "routing.requests"]
+    assert handoff.stage == "withdrawn"
 
 
 def test_a_team_of_the_old_layout_is_read_whole() -> None:

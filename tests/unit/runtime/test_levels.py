@@ -15,7 +15,7 @@ WAITS = Observation("baton_leads_waiting", 1)
 
 
 def test_the_levels_are_those_of_the_catalogue() -> None:
-    assert {"baton_clocks", "baton_disposition_clocks", "baton_leads_waiting"} == LEVELS
+    assert {"baton_clocks", "baton_disposition_clocks", "baton_leads_held", "baton_leads_waiting"} == LEVELS
 
 
 def test_a_restarted_worker_shows_what_its_journal_kept() -> None:
