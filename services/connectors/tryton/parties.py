@@ -1,0 +1,129 @@
+"""Companies and people in Tryton: found by address, domain or code before they are made; and how they stand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from services.connectors.deal import Card, Party
+from services.connectors.facts import FREE_MAIL
+from services.connectors.tryton.reading import OPPORTUNITY
+from services.connectors.tryton.rpc import Rpc
+from services.connectors.tryton.values import microseconds
+
+PARTY, MECHANISM = "party.party", "party.contact_mechanism"
+_LONGEST_CODE = 128
+
+
+class Contact(NamedTuple):
+    """Whom an opportunity is about: the party, and the address by which the person is reached."""
+
+    party: int | None
+    mechanism: int | None
+
+
+async def contacts(rpc: Rpc, cards: Sequence[Card]) -> list[Contact]:
+    """A contact for each card, in its order; what is missing is made."""
+    addresses = await _addresses(rpc, {card.email for card in cards if card.email})
+    codes = {code for card in cards if _key(card.email) not in addresses and (code := code_of(card)) is not None}
+    by_code = await _by_code(rpc, codes)
+    missing = {code: card for card in cards if (code := code_of(card)) in codes and code not in by_code and code is not None}
+    if missing:
+        made = await rpc.call(PARTY, "create", [_party(card, code) for code, card in missing.items()])
+        by_code |= dict(zip(missing, made, strict=True))
+    new = {
+        key: (by_code[code], card)
+        for card in cards
+        if (key := _key(card.email)) and key not in addresses and (code := code_of(card)) in by_code and code is not None
+    }
+    if new:
+        made = await rpc.call(MECHANISM, "create", [_mechanism(card, party) for party, card in new.values()])
+        addresses |= {key: Contact(party, id) for (key, (party, _)), id in zip(new.items(), made, strict=True)}
+    return [_contact(card, addresses, by_code) for card in cards]
+
+
+def code_of(card: Card) -> str | None:
+    """The code of the party that stands for a card: its company's domain or name, else the person's address."""
+    domain = (card.domain or "").casefold().removeprefix("www.").strip(".")
+    if not domain and card.email:
+        own = card.email.rpartition("@")[2].casefold()
+        domain = own if own not in FREE_MAIL else ""
+    return (domain or card.company or card.email or card.name or "")[:_LONGEST_CODE] or None
+
+
+async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
+    """How these parties stand: addresses, categories, deals."""
+    among = ["in", list(ids)]
+    rows = await rpc.search_read(PARTY, [["id", *among]], ["categories", "last_modified_at"], active_test=False)
+    names = {row["id"]: row["name"] for row in await rpc.search_read("party.category", [], ["name"])}
+    mechanisms: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    wanted = [["party", *among], ["type", "in", ["email", "website"]]]
+    for row in await rpc.search_read(MECHANISM, wanted, ["party", "type", "value"]):
+        mechanisms[row["party"]].append((row["type"], row["value"] or ""))
+    deals: dict[int, list[tuple[str, str | None, int]]] = defaultdict(list)
+    fields = ["party", "state", "employee", "last_modified_at"]
+    order = [["last_modified_at", "ASC"], ["id", "ASC"]]
+    for row in await rpc.search_read(OPPORTUNITY, [["party", *among]], fields, order=order):
+        owner = None if row["employee"] is None else str(row["employee"])
+        deals[row["party"]].append((row["state"], owner, microseconds(row["last_modified_at"]) // 1000 - skew_ms))
+    return [
+        Party(
+            id=str(row["id"]),
+            emails=_of("email", mechanisms[row["id"]]),
+            domains=tuple(_domain(url) for url in _of("website", mechanisms[row["id"]])),
+            categories=tuple(names[id] for id in row["categories"] or () if id in names),
+            deals=tuple(deals[row["id"]]),
+            at=max(microseconds(row["last_modified_at"]) // 1000 - skew_ms, *(at for _, _, at in deals[row["id"]]), 0),
+        )
+        for row in rows
+    ]
+
+
+async def _addresses(rpc: Rpc, emails: Iterable[str]) -> dict[str | None, Contact]:
+    wanted = sorted({spelled for email in emails for spelled in (email, email.casefold())})
+    if not wanted:
+        return {}
+    rows = await rpc.search_read(MECHANISM, [["type", "=", "email"], ["value", "in", wanted]], ["party", "value"])
+    return {_key(row["value"]): Contact(row["party"], row["id"]) for row in reversed(rows)}
+
+
+async def _by_code(rpc: Rpc, codes: Iterable[str]) -> dict[str, int]:
+    wanted = sorted(codes)
+    if not wanted:
+        return {}
+    rows = await rpc.search_read(PARTY, [["code", "in", wanted]], ["code"], active_test=False)
+    return {row["code"]: row["id"] for row in rows}
+
+
+def _contact(card: Card, addresses: dict[str | None, Contact], by_code: dict[str, int]) -> Contact:
+    known = addresses.get(_key(card.email)) if card.email else None
+    if known is not None:
+        return known
+    code = code_of(card)
+    return Contact(by_code.get(code) if code is not None else None, None)
+
+
+def _party(card: Card, code: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": card.company or card.name or code, "code": code}
+    if card.domain:
+        values["contact_mechanisms"] = [["create", [{"type": "website", "value": f"https://{card.domain}"}]]]
+    return values
+
+
+def _mechanism(card: Card, party: int) -> dict[str, Any]:
+    name = ", ".join(part for part in (card.name, card.job_title) if part)
+    comment = f"phone {card.phone}" if card.phone else None
+    return {"party": party, "type": "email", "value": card.email, "name": name or None, "comment": comment}
+
+
+def _key(email: str | None) -> str | None:
+    return None if email is None else email.casefold()
+
+
+def _of(type: str, mechanisms: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(value for kind, value in mechanisms if kind == type and value)
+
+
+def _domain(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].partition(":")[0] if "://" in url else url.partition("/")[0]
