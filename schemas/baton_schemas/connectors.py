@@ -1,4 +1,4 @@
-"""What a CRM connector remembers between two starts: which record of the CRM stands for a handoff, and what it saw there.
+"""What a CRM connector remembers between two starts: the CRM's record of each handoff, and what it saw there.
 
 Internal to the connectors: one record per handoff and connector on `connectors.links`, in the partition of its lead.
 """

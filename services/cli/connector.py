@@ -26,7 +26,7 @@ from services.runtime.settings import Settings, check_time
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Baton and a CRM, each told what the other did.\n\nExample: baton connector tryton config/connectors/tryton.yaml",
+    help="Baton and a CRM, each told what the other did.\n\nExample: baton connector tryton tryton.yaml",
 )
 SettingsFile = Annotated[Path, typer.Argument(metavar="FILE", help="The connector's settings (YAML).")]
 

@@ -47,10 +47,16 @@ def story(routed: LeadRouted) -> str:
         *(f"  {text}" for text in dossier.evidence),
     ]
     if dossier.notes:
-        lines += ["", "What they told us", *(f"  {name.replace('_', ' ')}: {said}" for name, said in dossier.notes.items())]
+        lines += [
+            "",
+            "What they told us",
+            *(f"  {name.replace('_', ' ')}: {said}" for name, said in dossier.notes.items()),
+        ]
     if dossier.engaged:
         lines += ["", "What they did, newest first"]
-        lines += [f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or ''}" for each in dossier.engaged]
+        lines += [
+            f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or ''}" for each in dossier.engaged
+        ]
         lines += [f"  and {dossier.engaged_cut} older"] if dossier.engaged_cut else []
     if dossier.campaign:
         lines += ["", f"Campaign: {dossier.campaign}"]

@@ -1,4 +1,4 @@
-"""Whether a connector will work, before it does: the CRM by its own word, then the mapping against Baton's configuration."""
+"""Whether a connector will work, before it does: the CRM by its own word, then the mapping by Baton's configuration."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def check(settings: ConnectorSettings, crm: Crm, active: ConfigSet | None)
 
 
 def reasons(settings: ConnectorSettings, documents: Mapping[str, str]) -> list[Finding]:
-    """Whether each code that the mapping names is a reason that Baton knows, for the answer that it would be given with."""
+    """Whether each code that the mapping names is a reason of Baton's, for the answer that it is given with."""
     known = {
         reason.code: frozenset(reason.applies_to)
         for name, text in documents.items()
@@ -66,5 +66,11 @@ def reps(words: Words, documents: Mapping[str, str]) -> Finding:
         for rep in team.reps
     ]
     missing = [rep for rep in every if words.owner(rep) is None]
-    shown = ", ".join(missing[:_MOST_NAMED]) + (f" and {len(missing) - _MOST_NAMED} more" if missing[_MOST_NAMED:] else "")
-    return Finding("reps", not missing, f"the CRM has no {shown}: give them the rep's id as code, or name them in mapping.reps" if missing else "")
+    shown = ", ".join(missing[:_MOST_NAMED]) + (
+        f" and {len(missing) - _MOST_NAMED} more" if missing[_MOST_NAMED:] else ""
+    )
+    return Finding(
+        "reps",
+        not missing,
+        f"the CRM has no {shown}: give them the rep's id as code, or name them in mapping.reps" if missing else "",
+    )

@@ -1,8 +1,8 @@
 """What a CRM has to be able to do for Baton: the one interface that a new connector implements.
 
-Everything else (order, versions, retries, dead letters, what people's acts mean) is the kit's. `contract` holds the tests
-that an implementation has to pass. Methods raise the errors of `errors` and nothing else, and may be called again after
-any of them: nothing may happen twice because a call was repeated.
+Everything else (order, versions, retries, dead letters, what people's acts mean) is the kit's; `contract` holds the
+tests that an implementation has to pass. Methods raise the errors of `errors` and nothing else, and may be called again
+after any of them: nothing may happen twice because a call was repeated.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Party(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Somebody in sales, as the CRM knows him: `code` is what config/teams.yaml calls a rep, `users` are his log-ins."""
+    """Somebody in sales, as the CRM knows him: `code` is a rep's id of config/teams.yaml, `users` are his log-ins."""
 
     id: str
     code: str

@@ -148,7 +148,9 @@ class Desk:
         kit = self._kit
         letter = DeadLetter(record, code, field, fix)
         limit = kit.dead_limit(record.topic)
-        await kit.client.write(render(letter, topic=record.topic, processor=f"connector-{kit.settings.name}", limit=limit))
+        await kit.client.write(
+            render(letter, topic=record.topic, processor=f"connector-{kit.settings.name}", limit=limit)
+        )
         kit.metrics.add("baton_crm_given_up_total", 1, kit.settings.name, code)
         log.warning(log_events.GIVEN_UP, connector=kit.settings.name, topic=record.topic, code=code, field=field)
 
@@ -161,7 +163,7 @@ class Desk:
 
 
 def read(record: LogRecord) -> Order | None:
-    """What a record asks for; None when it is of a type that concerns no CRM. Raises Permanent when it can't be read."""
+    """What a record asks for; None for a type that concerns no CRM. Raises Permanent when it can't be read."""
     try:
         event = from_record(record.headers, record.value)
         model = CONTRACTS.get(event.type)

@@ -1,4 +1,4 @@
-"""What the CRM knows of companies and people, as Baton's facts: owner, customer, open deal, do-not-contact, consent. Pure.
+"""What the CRM knows of companies and people, as Baton's facts: owner, customer, open deal, consent. Pure.
 
 Keys are hashes, so this needs the person-key secret. Addresses at free mail hosts say nothing of a company.
 """
@@ -56,23 +56,18 @@ def facts(party: Party, words: Words, keys: Keys, *, source: str, baton: Callabl
         AccountFacts(account=keys.account(domain), standing=account, at=at) for domain in company_domains(party)
     ]
     forbidden = any(each in standing.do_not_contact for each in party.categories)
-    disqualified = next((standing.disqualified[each] for each in party.categories if each in standing.disqualified), None)
+    disqualified = next(
+        (standing.disqualified[each] for each in party.categories if each in standing.disqualified), None
+    )
     consents = [
         Consent(purpose=standing.consents[each], granted=True, source=source, at=at)
         for each in party.categories
         if each in standing.consents
     ]
-    for email in dict.fromkeys(party.emails):
-        found.append(
-            PersonFacts(
-                person=keys.person(email),
-                owner=owner,
-                do_not_contact=forbidden,
-                disqualified=disqualified,
-                consents=consents,
-                at=at,
-            )
-        )
+    person = PersonFacts(
+        person="-", owner=owner, do_not_contact=forbidden, disqualified=disqualified, consents=consents, at=at
+    )
+    found += [person.model_copy(update={"person": keys.person(email)}) for email in dict.fromkeys(party.emails)]
     return found
 
 

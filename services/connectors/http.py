@@ -1,16 +1,15 @@
 """Requests to a CRM over HTTP: paced, bounded in time, and each way to fail turned into what happens next.
 
-    connection refused, DNS, 502, 503, 504     the CRM is away: everybody waits
-    401                                        our log-in is refused: once anew, then everybody waits
-    429                                        too fast: everybody waits as long as it asks for
-    408, 500, a time-out, a broken answer      this request failed: again later
-    409, 412, 423                              somebody wrote in between: read again
-    403, 404, 422 and other 4xx                failed as well: rights and fields can be mended while it is tried again
+connection refused, DNS, 502, 503, 504     the CRM is away: everybody waits
+401                                        our log-in is refused: once anew, then everybody waits
+429                                        too fast: everybody waits as long as it asks for
+408, 500, a time-out, a broken answer      this request failed: again later
+409, 412, 423                              somebody wrote in between: read again
+403, 404, 422 and other 4xx                failed as well: rights and fields can be mended while it is tried again
 """
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import time
 from collections.abc import Mapping
@@ -65,7 +64,7 @@ class Http:
                     return await answer.content.read(LARGEST_ANSWER)
             except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
                 raise Unavailable("unreachable", f"{what}: {type(error).__name__}") from error
-            except (TimeoutError, asyncio.TimeoutError) as error:
+            except TimeoutError as error:
                 raise Failing("timeout", what) from error
             except aiohttp.ClientError as error:
                 raise Failing("broken_answer", f"{what}: {type(error).__name__}") from error

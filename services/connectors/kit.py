@@ -63,4 +63,4 @@ class Kit:
 
     async def _get(self, ids: Sequence[str]) -> Sequence[Deal | None]:
         found = {deal.id: deal for deal in await self.crm.get(list(dict.fromkeys(ids)))}
-        return [found.get(id) for id in ids]
+        return [found.get(each) for each in ids]

@@ -1,4 +1,4 @@
-"""What people did in the CRM since it was last looked at, as Baton's outcomes. Pure: two views of a record in, events out.
+"""What people did in the CRM since the last look, as Baton's outcomes. Pure: two views of a record in, events out.
 
 The comparison is with what was seen or written last, so a poll may come late, twice, or after a crash: what was told
 is not told again, and what the mapping has no word for is not swallowed but looked at again until it has one.
@@ -22,7 +22,9 @@ _CUT = " ..."
 Report = OutcomeReported | InsightReported
 
 
-def observe(link: ConnectorLink, deal: Deal | None, words: Words, *, now: int, baton: Callable[[int], int]) -> ConnectorLink:
+def observe(
+    link: ConnectorLink, deal: Deal | None, words: Words, *, now: int, baton: Callable[[int], int]
+) -> ConnectorLink:
     """The link after a look at its record (None: it is gone). The very same object when there is nothing new.
 
     `now` is the wall (ms), `baton` turns wall into Baton time. Events that follow are in `told`, in order.
@@ -58,8 +60,8 @@ class _Look:
             return link
         told = []
         for number, (data, at) in enumerate(self._reports, start=link.reports + 1):
-            id = f"{link.handoff}-{link.connector}-{number}"
-            told.append(Told(id=id, type=data.TYPE, time=at, data=data.to_json().decode()))
+            name = f"{link.handoff}-{link.connector}-{number}"
+            told.append(Told(id=name, type=data.TYPE, time=at, data=data.to_json().decode()))
         return link.model_copy(
             update={
                 "seen": self._seen,

@@ -56,7 +56,7 @@ def is_old(order: Order, link: ConnectorLink) -> bool:
 
 
 def decide(order: Order, link: ConnectorLink, deal: Deal | None, words: Words) -> Action:
-    """What to do about `order`. `deal` is the record as it is now, already compared with `link.seen` (`observation`)."""
+    """What to do about `order`. `deal` is the record now, compared with `link.seen` already (`observation`)."""
     if is_old(order, link):
         return Nothing("old_version")
     if isinstance(order, SlaEvent):
@@ -144,7 +144,11 @@ def _untouched(link: ConnectorLink, deal: Deal, words: Words) -> bool:
 
 
 def _handover_text(order: LeadRouted) -> str:
-    given = {"reassigned": "nobody had called", "owner_changed": "somebody gave it to them", "passed_on": "it was passed on"}
+    given = {
+        "reassigned": "nobody had called",
+        "owner_changed": "somebody gave it to them",
+        "passed_on": "it was passed on",
+    }
     before = f"from {order.previous_rep} " if order.previous_rep else ""
     return f"Baton: {before}to {order.rep}, {given.get(order.change, order.change)}. (version {order.version})"
 

@@ -78,7 +78,7 @@ class RemarkRule(Document):
 
 
 class Standing(Document):
-    """What the CRM says of companies and people. Stages name those in which a deal counts; categories the CRM's labels."""
+    """What the CRM says of companies and people: in which stages a deal counts, and the labels of people."""
 
     open_opportunity: list[Name] = []
     customer: list[Name] = []

@@ -1,7 +1,7 @@
 """Looks at the CRM every few seconds: what people did with our records, what it knows of companies and people.
 
 The position moves on only after everything before it was told. Each look begins a little before it, because a CRM may
-show a write later than the time it bears; what was told already is known from the links, so reading twice tells nothing.
+show a write later than the time it bears; what was told is known from the links, so reading twice tells nothing.
 """
 
 from __future__ import annotations
@@ -89,10 +89,12 @@ class Watch:
             self._unclaimed[deal.id] = deal
 
     async def _settle_duplicates(self, desks: Collection[Desk]) -> None:
-        """Looks at the records that were made a while ago: a request of ours that we took for lost may have been carried
-        out late, and then there are two. What nobody worked on goes."""
+        """Looks at records that were made a while ago: a request that we took for lost may have been carried out late,
+        and then there are two. What nobody worked on goes."""
         kit = self._kit
-        made = {handoff: record for desk in desks for handoff, record in desk.made_before(time.monotonic() - self._settle_s)}
+        made = {
+            handoff: record for desk in desks for handoff, record in desk.made_before(time.monotonic() - self._settle_s)
+        }
         references = list(made)
         for start in range(0, len(references), _GET_AT_ONCE):
             some = references[start : start + _GET_AT_ONCE]
@@ -132,11 +134,11 @@ class Watch:
         for start in range(0, len(ids), _GET_AT_ONCE):
             some = ids[start : start + _GET_AT_ONCE]
             there = {deal.id: deal for deal in await kit.calls(lambda some=some: kit.crm.get(some), give_up=False)}  # type: ignore[misc]
-            for id in some:
-                desk, handoff = wanted[id]
-                link = desk.book.find(handoff)
-                if link is not None and link.record == id and (id not in there or link.unmapped):
-                    await desk.observe(handoff, there.get(id))
+            for record in some:
+                desk, handoff = wanted[record]
+                found = desk.book.find(handoff)
+                if found is not None and found.record == record and (record not in there or found.unmapped):
+                    await desk.observe(handoff, there.get(record))
         unmapped = sum(bool(link.unmapped) for desk in desks for link in desk.book)
         kit.metrics.set("baton_crm_unmapped", unmapped, kit.settings.name)
         self._swept_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""A mapping at work: from the CRM's words to Baton's and back. What has no word is None, and is reported by the caller."""
+"""A mapping at work: from the CRM's words to Baton's and back. What has no word is None; the caller reports it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Words:
         self._rep_of: dict[str, str] = {}
         self._id_of: dict[str, str] = dict(self.mapping.reps)
         self._by_user: dict[str, str] = {}
-        named = {id: rep for rep, id in self.mapping.reps.items()}
+        named = {person: rep for rep, person in self.mapping.reps.items()}
         for person in people:
             rep = named.get(person.id) or person.code
             if not rep:

@@ -1,4 +1,4 @@
-"""Runs one connector: its share of leads goes into the CRM, what people do there comes back, until it is told to stop."""
+"""Runs one connector: its share of leads goes into the CRM, what people do there comes back; until told to stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Collection
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -125,8 +126,8 @@ class Connector:
                     raise UserError(f"{self.config.name}: {error}", fix=fix) from error
                 raise
 
-        opening = asyncio.ensure_future(self._kit.calls(opened, give_up=False))
-        stopping = asyncio.ensure_future(stop.wait())
+        opening: asyncio.Task[Any] = asyncio.create_task(self._kit.calls(opened, give_up=False))
+        stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if opening.done():
@@ -140,8 +141,9 @@ class Connector:
     async def _until(
         self, stop: asyncio.Event, failed: asyncio.Future[BaseException], watching: asyncio.Task[None]
     ) -> None:
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([stopping, failed, watching], return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.create_task(stop.wait())
+        ends: set[asyncio.Future[Any]] = {stopping, failed, watching}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         self.vitals.stopping = True
         stopping.cancel()
         if failed.done():

@@ -61,7 +61,9 @@ class Tryton:
             for employee in user.get("employees") or ():
                 logins.setdefault(employee, []).append(str(user["id"]))
         return [
-            Person(str(each["id"]), str((each.get("party.") or {}).get("code") or ""), tuple(logins.get(each["id"], ())))
+            Person(
+                str(each["id"]), str((each.get("party.") or {}).get("code") or ""), tuple(logins.get(each["id"], ()))
+            )
             for each in employees
         ]
 
@@ -69,7 +71,7 @@ class Tryton:
         return await self._deals([["reference", "in", list(references)]])
 
     async def get(self, ids: Sequence[str]) -> Sequence[Deal]:
-        return await self._deals([["id", "in", [int(id) for id in ids]]])
+        return await self._deals([["id", "in", [int(each) for each in ids]]])
 
     async def create(self, cards: Sequence[Card]) -> Sequence[Deal]:
         contacts = await parties.contacts(self.rpc, cards)
@@ -77,8 +79,8 @@ class Tryton:
         ids = await self.rpc.call(OPPORTUNITY, "create", values)
         user = str(self.rpc.user)
         return [
-            Deal(str(id), card.reference, "", _LEAD, at=0, owner=card.owner, by=user)
-            for id, card in zip(ids, cards, strict=True)
+            Deal(str(made), card.reference, "", _LEAD, at=0, owner=card.owner, by=user)
+            for made, card in zip(ids, cards, strict=True)
         ]
 
     async def change(self, deal: Deal, *, owner: str | None = None, close: bool = False) -> Deal:
@@ -101,7 +103,9 @@ class Tryton:
         rows = await self.rpc.search_read(OPPORTUNITY, others, FIELDS, order=order, limit=PAGE)
         noted = [["create_date", ">=", wire_time(since)], ["create_uid", "!=", self.rpc.user]]
         on_ours = [*noted, ["resource", "like", f"{OPPORTUNITY},%"]]
-        notes = await self.rpc.search_read("ir.note", on_ours, ["resource", "create_date"], order=[["create_date", "ASC"]], limit=PAGE)
+        notes = await self.rpc.search_read(
+            "ir.note", on_ours, ["resource", "create_date"], order=[["create_date", "ASC"]], limit=PAGE
+        )
         changed = await self.rpc.search_read("party.party", others, ["last_modified_at"], order=order, limit=PAGE)
         there = {row["id"] for row in rows}
         more_ids = {int(note["resource"].partition(",")[2]) for note in notes} - there
@@ -110,7 +114,14 @@ class Tryton:
         deals = await self._with_remarks(rows)
         party_ids = {row["party"] for row in rows if row["party"] is not None} | {row["id"] for row in changed}
         stands = await parties.standings(self.rpc, sorted(party_ids), self._http.skew_ms) if party_ids else []
-        ends = [_end(found, name) for found, name in ((rows[: len(there)], "last_modified_at"), (notes, "create_date"), (changed, "last_modified_at"))]
+        ends = [
+            _end(found, name)
+            for found, name in (
+                (rows[: len(there)], "last_modified_at"),
+                (notes, "create_date"),
+                (changed, "last_modified_at"),
+            )
+        ]
         full = [end for end, found in zip(ends, (there, notes, changed), strict=True) if len(found) >= PAGE]
         reached = min(full) if full else max([int(position or 0), *ends])
         return Changes(deals, stands, f"{reached:020}", bool(full) and reached > since)

@@ -28,18 +28,25 @@ async def contacts(rpc: Rpc, cards: Sequence[Card]) -> list[Contact]:
     addresses = await _addresses(rpc, {card.email for card in cards if card.email})
     codes = {code for card in cards if _key(card.email) not in addresses and (code := code_of(card)) is not None}
     by_code = await _by_code(rpc, codes)
-    missing = {code: card for card in cards if (code := code_of(card)) in codes and code not in by_code and code is not None}
+    missing = {
+        code: card for card in cards if (code := code_of(card)) in codes and code not in by_code and code is not None
+    }
     if missing:
         made = await rpc.call(PARTY, "create", [_party(card, code) for code, card in missing.items()])
         by_code |= dict(zip(missing, made, strict=True))
     new = {
         key: (by_code[code], card)
         for card in cards
-        if (key := _key(card.email)) and key not in addresses and (code := code_of(card)) in by_code and code is not None
+        if (key := _key(card.email))
+        and key not in addresses
+        and (code := code_of(card)) in by_code
+        and code is not None
     }
     if new:
         made = await rpc.call(MECHANISM, "create", [_mechanism(card, party) for party, card in new.values()])
-        addresses |= {key: Contact(party, id) for (key, (party, _)), id in zip(new.items(), made, strict=True)}
+        addresses |= {
+            key: Contact(party, mechanism) for (key, (party, _)), mechanism in zip(new.items(), made, strict=True)
+        }
     return [_contact(card, addresses, by_code) for card in cards]
 
 
@@ -72,7 +79,7 @@ async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
             id=str(row["id"]),
             emails=_of("email", mechanisms[row["id"]]),
             domains=tuple(_domain(url) for url in _of("website", mechanisms[row["id"]])),
-            categories=tuple(names[id] for id in row["categories"] or () if id in names),
+            categories=tuple(names[each] for each in row["categories"] or () if each in names),
             deals=tuple(deals[row["id"]]),
             at=max(microseconds(row["last_modified_at"]) // 1000 - skew_ms, *(at for _, _, at in deals[row["id"]]), 0),
         )

@@ -10,7 +10,8 @@ from services.connectors.tryton.values import microseconds
 
 OPPORTUNITY = "sale.opportunity"
 FIELDS = [
-    "reference", "state", "employee", "lost_reason", "party", "write_uid", "create_uid", "last_modified_at", "_timestamp",
+    "reference", "state", "employee", "lost_reason", "party", "write_uid", "create_uid", "last_modified_at",
+    "_timestamp",
 ]  # fmt: skip
 
 
@@ -23,9 +24,9 @@ def remarks_of(notes: Sequence[Mapping[str, Any]], skew_ms: int) -> dict[int, tu
     """Notes by the opportunity they are on, oldest first."""
     found: dict[int, list[Remark]] = {}
     for note in notes:
-        id = int(str(note["resource"]).partition(",")[2])
-        found.setdefault(id, []).append(_remark(note, skew_ms))
-    return {id: tuple(remarks) for id, remarks in found.items()}
+        opportunity = int(str(note["resource"]).partition(",")[2])
+        found.setdefault(opportunity, []).append(_remark(note, skew_ms))
+    return {opportunity: tuple(remarks) for opportunity, remarks in found.items()}
 
 
 def _deal(row: Mapping[str, Any], remarks: tuple[Remark, ...], skew_ms: int) -> Deal:

@@ -68,7 +68,14 @@ class Rpc:
         return await self._post(name, parameters, {"Authorization": self._authorization or ""})
 
     async def search_read(
-        self, model: str, domain: list[Any], fields: list[str], *, order: Any = None, limit: int | None = None, **context: Any
+        self,
+        model: str,
+        domain: list[Any],
+        fields: list[str],
+        *,
+        order: Any = None,
+        limit: int | None = None,
+        **context: Any,
     ) -> list[dict[str, Any]]:
         """Records as dictionaries; sorted by id where no order is given."""
         found = await self.call(model, "search_read", domain, 0, limit, order or [["id", "ASC"]], fields, **context)

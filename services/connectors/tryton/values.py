@@ -34,7 +34,7 @@ def plain(found: dict[str, Any]) -> Any:
     """An object of the wire as a Python value; for json's `object_hook`."""
     match found.get("__class__"):
         case "datetime":
-            return datetime(*(found.get(part, 0) for part in _PARTS), tzinfo=UTC)
+            return datetime(**{part: found.get(part, 0) for part in _PARTS}, tzinfo=UTC)
         case "date":
             return (found["year"], found["month"], found["day"])
         case "Decimal":

@@ -83,7 +83,7 @@ class LogClient:
         sent.add_done_callback(self._sent)
 
     async def write(self, record: Send, partition: int | None = None) -> None:
-        """Returns when the log has `record`, in `partition` (None: that of its key). Raises UserError when it refuses it,
+        """Returns when the log has `record`, in `partition` or that of its key. Raises UserError when it refuses it,
         Transient when it does not answer."""
         await self._with_producer()
         await self.partitions(record.topic)

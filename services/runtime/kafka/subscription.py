@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -21,9 +22,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from services.runtime.errors import Transient
 from services.runtime.kafka.aiokafka_engine import group_consumer
 from services.runtime.kafka.connection import broker_name
-from services.runtime.undone import Undone
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
+from services.runtime.undone import Undone
 
 _POLL_MS = 200
 _MOST_UNDONE = 400
@@ -48,7 +49,13 @@ class Subscription:
     """One member of `group` on `topics`, which have equal numbers of partitions. `make` builds a share."""
 
     def __init__(
-        self, settings: Settings, group: str, topics: Sequence[str], make: Callable[[int], Share], *, commit_every_s: float = 1.0
+        self,
+        settings: Settings,
+        group: str,
+        topics: Sequence[str],
+        make: Callable[[int], Share],
+        *,
+        commit_every_s: float = 1.0,
     ) -> None:
         self._settings = settings
         self._names = {broker_name(settings, topic): topic for topic in topics}
@@ -112,7 +119,7 @@ class Subscription:
         self.assigned = True
         for number in sorted({tp.partition for tp in assigned}):
             share = self._shares[number] = self._make(number)
-            self._opening[number] = asyncio.create_task(self._guard(lambda s=share, n=number: self._open(s, n)))
+            self._opening[number] = asyncio.create_task(self._guard(partial(self._open, share, number)))
 
     async def close_shares(self) -> None:
         """Before the partitions go, or the worker ends."""
@@ -151,7 +158,13 @@ class Subscription:
     def _hand_over(self, share: Share, progress: Undone, tp: TopicPartition, record: Any) -> None:
         progress.began(record.offset)
         plain = LogRecord(
-            self._names[tp.topic], tp.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+            self._names[tp.topic],
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            tuple(record.headers),
         )
         share.take(plain, lambda: self._done(progress, tp, record.offset))
 
@@ -206,7 +219,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002  all go
         try:
             await self._subscription.close_shares()
         except Exception as error:  # noqa: BLE001

@@ -122,7 +122,11 @@ _ALL = (
     ),
     # connectors
     Metric(
-        "baton_crm_available", "gauge", "connector", "1 while the CRM serves us; 0 while everything waits for it.", (CONNECTOR,)
+        "baton_crm_available",
+        "gauge",
+        "connector",
+        "1 while the CRM serves us; 0 while everything waits for it.",
+        (CONNECTOR,),
     ),
     Metric(
         "baton_crm_orders_total",
@@ -160,7 +164,9 @@ _ALL = (
         "What people did in the CRM, told to Baton.",
         (CONNECTOR, Label("kind", values=(*get_args(OutcomeKind), "insight"))),
     ),
-    Metric("baton_crm_facts_total", "counter", "connector", "Facts of companies and people that changed.", (CONNECTOR,)),
+    Metric(
+        "baton_crm_facts_total", "counter", "connector", "Facts of companies and people that changed.", (CONNECTOR,)
+    ),
     Metric("baton_crm_polls_total", "counter", "connector", "Looks at what changed in the CRM.", (CONNECTOR,)),
     Metric(
         "baton_crm_unmapped",
