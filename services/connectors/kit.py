@@ -43,7 +43,7 @@ class Kit:
         self.at_once = asyncio.Semaphore(self.settings.at_once)
         self.find = Together(self._find)
         self.get = Together(self._get)
-        self.create = Together(self.crm.create)
+        self.create = Together(self.crm.create, name=lambda card: card.reference)
 
     def dead_limit(self, topic: str) -> int:
         """The bytes that a dead letter of `topic` may have."""

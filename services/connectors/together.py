@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from services.connectors.errors import CrmError, Unavailable
+from services.connectors.errors import CrmError, Failing, Unavailable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -15,18 +15,34 @@ MOST = 50
 
 
 class Together(Generic[K, V]):
-    """`ask` answers a list of questions in their order. A list that fails is asked one by one, so that each fails for
-    itself alone; one that nobody could answer just now fails for all."""
+    """`ask` answers a list of questions in their order; each is told what became of it.
 
-    def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]], *, gather_s: float = GATHER_S) -> None:
+    When a list fails, one of it may be at fault. A question that only reads is asked again by itself at once. One that
+    writes is not, for nobody knows what was carried out: it fails, and whoever asks it again (after a look) asks alone;
+    `name` says what is the same question, None means that questions only read.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]],
+        *,
+        name: Callable[[K], Hashable] | None = None,
+        gather_s: float = GATHER_S,
+    ) -> None:
         self._ask = ask
+        self._name = name
         self._gather_s = gather_s
+        self._alone: set[Hashable] = set()
         self._waiting: list[tuple[K, asyncio.Future[V]]] = []
         self._gathering: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def __call__(self, question: K) -> V:
         """The answer. Raises what `ask` raises."""
+        if self._name is not None and (name := self._name(question)) in self._alone:
+            [only] = await self._ask([question])
+            self._alone.discard(name)
+            return only
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
         if len(self._waiting) >= MOST:
@@ -56,6 +72,9 @@ class Together(Generic[K, V]):
         except CrmError as error:
             if len(still) == 1 or isinstance(error, Unavailable):
                 _fail(still, error)
+            elif self._name is not None:
+                self._alone |= {self._name(question) for question, _ in still}
+                _fail(still, Failing(error.code, "one of several"))
             else:
                 for one in still:
                     await self._answer([one])
