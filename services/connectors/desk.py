@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import structlog
@@ -24,13 +23,11 @@ from baton_schemas.routing import LeadRouted, SlaEvent
 from services.connectors.book import Book
 from services.connectors.deal import Deal
 from services.connectors.delivery import Delivery
-from services.connectors.errors import CrmError, Refused
 from services.connectors.kit import Kit
+from services.connectors.lines import Lines
 from services.connectors.observation import observe
 from services.connectors.orders import Order, wanted
 from services.runtime import log_events
-from services.runtime.dead_letters import render
-from services.runtime.effects import DeadLetter
 from services.runtime.errors import Permanent
 from services.runtime.record import LogRecord
 
@@ -41,13 +38,6 @@ CONTRACTS: dict[str, type[LeadRouted | LeadWithdrawn | SlaEvent]] = {
 }
 
 
-class Job(NamedTuple):
-    """A record of Baton's topics, and whom to tell when it is done."""
-
-    record: LogRecord
-    done: Callable[[], None]
-
-
 class Desk:
     """A `subscription.Share`. `fail` is told what ends the connector."""
 
@@ -55,9 +45,7 @@ class Desk:
         self.book = Book(kit.client, kit.settings.name, partition, kit.clock)
         self.partition = partition
         self._kit = kit
-        self._fail = fail
-        self._jobs: dict[str, deque[Job]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lines = Lines(kit.settings.name, self._carry_out, kit.client, kit.metrics, fail)
         self._made: deque[tuple[float, str]] = deque()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -84,17 +72,11 @@ class Desk:
 
     def take(self, record: LogRecord, done: Callable[[], None]) -> None:
         """Puts a record into its lead's line."""
-        lead = (record.key or b"").decode(errors="replace")
-        self._jobs.setdefault(lead, deque()).append(Job(record, done))
-        if lead not in self._tasks:
-            self._tasks[lead] = asyncio.create_task(self._work_off(lead))
+        self._lines.take(record, done)
 
     async def close(self) -> None:
         """Ends what is under way."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lines.close()
 
     async def observe(self, reference: str, deal: Deal | None) -> None:
         """Tells what people did with a record since it was last looked at."""
@@ -114,45 +96,14 @@ class Desk:
             log.warning(log_events.UNMAPPED, connector=kit.settings.name, handoff=link.handoff, what=seen.unmapped)
         return self.book.find(link.handoff) or seen
 
-    async def _work_off(self, lead: str) -> None:
-        line = self._jobs[lead]
-        try:
-            while line:
-                await self._do(line[0].record)
-                line.popleft().done()
-            del self._jobs[lead], self._tasks[lead]
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001  what is neither the CRM's failure nor the record's ends the connector
-            self._fail(error)
-
-    async def _do(self, record: LogRecord) -> None:
-        try:
-            order = read(record)
-            if order is None or not wanted(order):
-                return
+    async def _carry_out(self, record: LogRecord) -> None:
+        order = read(record)
+        if order is not None and wanted(order):
             await self._kit.calls(lambda: self._deliver(order))
-        except Permanent as error:
-            await self._bury(record, error.code, error.field, error.fix)
-        except Refused as error:
-            await self._bury(record, error.code, error.field, error.fix)
-        except CrmError as error:
-            fix = "see what the CRM says to this record; then baton dead-letters replay"
-            await self._bury(record, error.code, "", fix)
 
     async def _deliver(self, order: Order) -> None:
         async with self._kit.at_once, self._lock(order.handoff):
             await Delivery(self._kit, self.book, self.look, self.note_made).carry_out(order)
-
-    async def _bury(self, record: LogRecord, code: str, field: str, fix: str) -> None:
-        kit = self._kit
-        letter = DeadLetter(record, code, field, fix)
-        limit = kit.dead_limit(record.topic)
-        await kit.client.write(
-            render(letter, topic=record.topic, processor=f"connector-{kit.settings.name}", limit=limit)
-        )
-        kit.metrics.add("baton_crm_given_up_total", 1, kit.settings.name, code)
-        log.warning(log_events.GIVEN_UP, connector=kit.settings.name, topic=record.topic, code=code, field=field)
 
     def _lock(self, handoff: str) -> asyncio.Lock:
         """One for each handoff; it lives while somebody wants it."""
@@ -174,6 +125,3 @@ def read(record: LogRecord) -> Order | None:
         field = str(error.errors(include_input=False, include_url=False)[0]["loc"][:1])
         raise Permanent("invalid_field", field=field, fix="see the JSON Schema of the type") from None
     return data  # type: ignore[return-value]
-
-
-__all__: Sequence[str] = ("CONTRACTS", "Desk", "Job", "read")

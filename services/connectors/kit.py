@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from baton_schemas.catalogue import TOPICS, dead_topic
 from baton_schemas.connectors import Told
 from baton_schemas.feedback import OutcomeReported
 from services.connectors.calls import Calls, Door
@@ -44,10 +43,6 @@ class Kit:
         self.find = Together(self._find)
         self.get = Together(self._get)
         self.create = Together(self.crm.create, name=lambda card: card.reference)
-
-    def dead_limit(self, topic: str) -> int:
-        """The bytes that a dead letter of `topic` may have."""
-        return dead_topic(TOPICS[topic]).max_message_bytes
 
     def count_told(self, told: Told) -> None:
         """One event for Baton, by what it is."""
