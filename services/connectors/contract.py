@@ -63,7 +63,7 @@ def card(reference: str, owner: str | None, **fields: object) -> Card:
     return Card(reference=reference, owner=owner, **{**known, **fields})  # type: ignore[arg-type]
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio
 class CrmContract:
     """See the module."""
 

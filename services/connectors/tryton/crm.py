@@ -12,16 +12,16 @@ from typing import Any
 
 from services.connectors.crm import Changes, Finding
 from services.connectors.deal import Card, Deal, Person
-from services.connectors.errors import CrmError
 from services.connectors.http import Http
 from services.connectors.tryton import checks, parties
 from services.connectors.tryton.reading import FIELDS, OPPORTUNITY, deals_of, remarks_of
 from services.connectors.tryton.rpc import Rpc
 from services.connectors.tryton.settings import TrytonSettings
-from services.connectors.tryton.values import microseconds, wire_date, wire_time
+from services.connectors.tryton.values import microseconds, wire_time
 from services.runtime.errors import UserError
 
 PAGE = 500
+OLDEST_FIRST = [["last_modified_at", "ASC"], ["id", "ASC"]]
 _LEAD = "lead"
 
 
@@ -97,34 +97,24 @@ class Tryton:
         await self.rpc.call("ir.note", "create", [{"resource": f"{OPPORTUNITY},{id}", "message": text}])
 
     async def changes(self, position: str, overlap_s: float) -> Changes:
-        since = max(0, int(position or 0) - round(overlap_s * 1_000_000))
-        others = [["last_modified_at", ">=", wire_time(since)], ["OR", *_not_by(self.rpc.user)]]
-        order = [["last_modified_at", "ASC"], ["id", "ASC"]]
-        rows = await self.rpc.search_read(OPPORTUNITY, others, FIELDS, order=order, limit=PAGE)
-        noted = [["create_date", ">=", wire_time(since)], ["create_uid", "!=", self.rpc.user]]
-        on_ours = [*noted, ["resource", "like", f"{OPPORTUNITY},%"]]
-        notes = await self.rpc.search_read(
-            "ir.note", on_ours, ["resource", "create_date"], order=[["create_date", "ASC"]], limit=PAGE
+        start = int(position or 0)
+        since = wire_time(max(0, start - round(overlap_s * 1_000_000)))
+        us = self.rpc.user
+        others = [["last_modified_at", ">=", since], ["OR", *_not_by(us)]]
+        rows = await self.rpc.search_read(OPPORTUNITY, others, FIELDS, order=OLDEST_FIRST, limit=PAGE)
+        changed = await self.rpc.search_read(
+            parties.PARTY, others, ["last_modified_at"], order=OLDEST_FIRST, limit=PAGE
         )
-        changed = await self.rpc.search_read("party.party", others, ["last_modified_at"], order=order, limit=PAGE)
+        noted = [["notes", "where", [["create_date", ">=", since], ["create_uid", "!=", us]]]]
         there = {row["id"] for row in rows}
-        more_ids = {int(note["resource"].partition(",")[2]) for note in notes} - there
-        if more_ids:
-            rows += await self.rpc.search_read(OPPORTUNITY, [["id", "in", sorted(more_ids)]], FIELDS)
-        deals = await self._with_remarks(rows)
-        party_ids = {row["party"] for row in rows if row["party"] is not None} | {row["id"] for row in changed}
-        stands = await parties.standings(self.rpc, sorted(party_ids), self._http.skew_ms) if party_ids else []
-        ends = [
-            _end(found, name)
-            for found, name in (
-                (rows[: len(there)], "last_modified_at"),
-                (notes, "create_date"),
-                (changed, "last_modified_at"),
-            )
-        ]
-        full = [end for end, found in zip(ends, (there, notes, changed), strict=True) if len(found) >= PAGE]
-        reached = min(full) if full else max([int(position or 0), *ends])
-        return Changes(deals, stands, f"{reached:020}", bool(full) and reached > since)
+        noted_rows = await self.rpc.search_read(OPPORTUNITY, noted, FIELDS)
+        deals = await self._with_remarks([*rows, *(row for row in noted_rows if row["id"] not in there)])
+        touched = {int(deal.party) for deal in deals if deal.party} | {row["id"] for row in changed}
+        stands = await parties.standings(self.rpc, sorted(touched), self._http.skew_ms) if touched else []
+        full = [_end(found) for found in (rows, changed) if len(found) >= PAGE]
+        last_note = max((each.at for deal in deals for each in deal.remarks if each.by != str(us)), default=0)
+        reached = min(full) if full else max(start, _end(rows), _end(changed), (last_note + self._http.skew_ms) * 1000)
+        return Changes(deals, stands, f"{reached:020}", bool(full) and reached > start)
 
     async def check(self) -> Sequence[Finding]:
         return await checks.check(self.rpc, self._settings)
@@ -158,8 +148,8 @@ def _not_by(user: int) -> list[Any]:
     return [["write_uid", "!=", user], [["write_uid", "=", None], ["create_uid", "!=", user]]]
 
 
-def _end(rows: Sequence[dict[str, Any]], name: str) -> int:
-    return max((microseconds(row[name]) for row in rows), default=0)
+def _end(rows: Sequence[dict[str, Any]]) -> int:
+    return max((microseconds(row["last_modified_at"]) for row in rows), default=0)
 
 
 def _password(path: Path) -> str:
@@ -167,6 +157,3 @@ def _password(path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise UserError(f"password_file: {path}: {error.strerror}", fix="name a readable file") from error
-
-
-__all__ = ["CrmError", "Tryton", "wire_date"]
