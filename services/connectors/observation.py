@@ -15,6 +15,7 @@ from services.connectors.deal import Deal, Remark
 from services.connectors.words import Words
 
 CLOSED = ("won", "lost", "rejected")
+NOBODY = "rep: "
 MOST_REMARKS = 300
 LONGEST_NOTE = 4_000
 _CUT = " ..."
@@ -35,6 +36,7 @@ def observe(
     if deal is None:
         look.gone(now)
     else:
+        look.still_nobody(deal)
         look.remarks(deal)
         look.owner(deal)
         look.stage(deal)
@@ -83,6 +85,11 @@ class _Look:
         else:
             self._seen = None
             self._say("rejected", now, rep=self._rep(self._before.owner), reason=reason)
+
+    def still_nobody(self, deal: Deal) -> None:
+        """The rep whom the CRM does not know stays reported until somebody has the record."""
+        if deal.owner is None and self._before.owner is None:
+            self._unmapped += [each for each in self._link.unmapped if each.startswith(NOBODY)]
 
     def remarks(self, deal: Deal) -> None:
         """Notes that were not there before: touches and insights among them."""

@@ -13,6 +13,7 @@ from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadRouted, SlaEvent
 from services.connectors.deal import Deal
+from services.connectors.observation import NOBODY
 from services.connectors.words import Words
 
 Order = LeadRouted | LeadWithdrawn | SlaEvent
@@ -91,7 +92,7 @@ def carried_out(
     else:
         fields["rep"] = order.rep
         if words.owner(order.rep) is None:
-            fields["unmapped"] = [*link.unmapped, f"rep: {order.rep} is nobody in the CRM"]
+            fields["unmapped"] = [*link.unmapped, f"{NOBODY}{order.rep} is nobody in the CRM"]
         elif action != Nothing("people_decided"):
             fields["owner"] = words.owner(order.rep)
     if isinstance(action, Create) and result is not None:

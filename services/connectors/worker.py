@@ -73,10 +73,10 @@ class Connector:
             self._kit = Kit(
                 self.config, self.crm, client, words, self.clock, self.metrics, door, subscription.confirm
             )  # fmt: skip
-            await self._log_in(stop)
             watch = Watch(self._kit, self.desks, self._keys(), shared)
             watching: asyncio.Task[None] | None = None
             try:
+                await self._log_in(stop)
                 if not stop.is_set():
                     await self._know(words, watch)
                     await subscription.start()

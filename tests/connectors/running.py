@@ -64,7 +64,9 @@ class Baton:
         contact = known.qualified.contact.model_copy(
             update={"email": f"robin.{number}@company-{number}.example", "company_domain": f"company-{number}.example"}
         )
-        about = known.qualified.model_copy(update={"lead": lead, "handoff": handoff, "contact": contact})
+        about = fields.pop("qualified", known.qualified).model_copy(
+            update={"lead": lead, "handoff": handoff, "contact": contact}
+        )
         order = known.model_copy(
             update={"lead": lead, "handoff": handoff, "version": version, "rep": rep, "qualified": about, **fields}
         )

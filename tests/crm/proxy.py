@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -31,7 +33,8 @@ Rule = Callable[[str, int], Fault | None]
 
 
 class Proxy:
-    """An async context manager; `url` is where it listens, `target` the CRM's own address."""
+    """An async context manager; `url` is where it listens, `target` the CRM's own address; `ahead_s` is how far the
+    CRM's clock seems to be ahead."""
 
     def __init__(self, target: str) -> None:
         self._target = target.rstrip("/")
@@ -39,13 +42,15 @@ class Proxy:
         self._session: aiohttp.ClientSession | None = None
         self.rule: Rule = lambda _method, _number: None
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         self.url = ""
+        self.ahead_s = 0.0
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/{path:.*}", self._pass_on)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -63,6 +68,7 @@ class Proxy:
         body = await request.read()
         method = str(json.loads(body).get("method", ""))
         self.requests.append(method)
+        self.bodies.append(body)
         fault = self.rule(method, len(self.requests)) or Fault()
         await _maybe(fault.before)
         if fault.status is not None:
@@ -77,6 +83,8 @@ class Proxy:
             assert request.transport is not None
             request.transport.close()
             return web.Response(status=502)
+        if self.ahead_s:
+            kept["Date"] = email.utils.formatdate(time.time() + self.ahead_s, usegmt=True)
         await _maybe(fault.after)
         if fault.hang:
             await asyncio.Event().wait()
