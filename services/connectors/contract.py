@@ -18,7 +18,7 @@ from typing import Protocol
 
 import pytest
 
-from services.connectors.crm import Changes, Crm
+from services.connectors.crm import Crm
 from services.connectors.deal import Card, Deal
 from services.connectors.errors import Conflict
 
@@ -78,23 +78,30 @@ class CrmContract:
         assert found.id == made.id
         return found
 
-    async def seen(self, crm: Crm, position: str, wanted: str) -> tuple[Deal, Changes]:
-        """The deal as `changes` shows it, sooner or later."""
+    async def read(self, crm: Crm, position: str, overlap_s: float = 2.0) -> tuple[dict[str, Deal], str]:
+        """All that changed since a position, by id, and the position after it."""
+        deals: dict[str, Deal] = {}
+        page, more = position, True
+        while more:
+            found = await crm.changes(page, overlap_s)
+            deals |= {deal.id: deal for deal in found.deals}
+            page, more = found.position, found.more
+        assert page >= position, "positions sort as time does"
+        return deals, page
+
+    async def seen(self, crm: Crm, position: str, wanted: str) -> tuple[Deal, str]:
+        """The deal as `changes` shows it, sooner or later; and the position after it."""
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
-            found = await crm.changes(position, 2.0)
-            for deal in found.deals:
-                if deal.id == wanted:
-                    return deal, found
+            deals, end = await self.read(crm, position)
+            if wanted in deals:
+                return deals[wanted], end
             await asyncio.sleep(0.05)
         raise AssertionError(f"changes never showed {wanted}")
 
     async def end(self, crm: Crm) -> str:
         """The position up to which everything is read."""
-        found = await crm.changes("", 0.0)
-        while found.more:
-            found = await crm.changes(found.position, 0.0)
-        return found.position
+        return (await self.read(crm, "", 0.0))[1]
 
     async def test_what_is_made_is_found_by_its_reference_with_owner_and_stage(self, crm: Crm, hands: Hands) -> None:
         found = await self.made(crm, hands)
@@ -164,13 +171,12 @@ class CrmContract:
         read = await self.made(crm, hands)
         position = await self.end(crm)
         await hands.take_on(read.id)
-        seen, changes = await self.seen(crm, position, read.id)
+        seen, end = await self.seen(crm, position, read.id)
         assert (seen.stage, seen.reference) == (hands.taken, read.reference)
         assert seen.by not in (None, await crm.own_user())
         assert seen.revision != read.revision
         assert abs(seen.at - time.time() * 1000) < 60_000
-        assert changes.position >= position
-        assert list((await crm.changes(changes.position, 60.0)).deals), "within the overlap it is shown again"
+        assert read.id in (await self.read(crm, end, 60.0))[0], "within the overlap it is shown again"
 
     async def test_a_note_of_a_person_is_seen_although_the_record_did_not_change(self, crm: Crm, hands: Hands) -> None:
         read = await self.made(crm, hands)
@@ -203,14 +209,8 @@ class CrmContract:
             await hands.take_on(read.id)
             touched.append(read.id)
             await self.seen(crm, position, read.id)
-        found, at = set(), position
-        while True:
-            page = await crm.changes(at, 2.0)
-            found |= {deal.id for deal in page.deals}
-            at = page.position
-            if not page.more:
-                break
-        assert set(touched) <= found
+        found, _ = await self.read(crm, position)
+        assert set(touched) <= found.keys()
 
     async def test_check_finds_nothing_missing(self, crm: Crm, hands: Hands) -> None:
         assert [finding for finding in await crm.check() if not finding.ok] == []

@@ -14,8 +14,8 @@ from services.connectors.deal import Card, Deal, Party, Person
 
 
 class Changes(NamedTuple):
-    """What changed in the CRM, from a position on. `position` is text that sorts as time does; `more` says that there
-    is more to read at once. `parties` are those that changed or whose deals did."""
+    """What changed in the CRM, from a position on. `more` says that there is more to read at once, from `position`; the
+    position after the last of it sorts as time does. `parties` are those that changed or whose deals did."""
 
     deals: Sequence[Deal]
     parties: Sequence[Party]

@@ -45,11 +45,13 @@ class Party(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Somebody in sales, as the CRM knows him: `code` is a rep's id of config/teams.yaml, `users` are his log-ins."""
+    """Somebody in sales, as the CRM knows him: `code` is a rep's id of config/teams.yaml, `users` are his log-ins.
+    Who is not `active` any more gets nothing, but may still own something."""
 
     id: str
     code: str
     users: tuple[str, ...] = ()
+    active: bool = True
 
 
 class Card(NamedTuple):

@@ -44,6 +44,8 @@ class Watch:
         self._first = True
         self._settle_s = 2 * kit.settings.timeout_s
         self._unclaimed: dict[str, Deal] = {}
+        self._window: str | None = None
+        self._page = ""
         self.looked_at: float | None = None
 
     async def run(self) -> None:
@@ -62,8 +64,10 @@ class Watch:
         await self.know_people()
         if time.monotonic() - self._swept_at > kit.settings.sweep_s or self._first:
             await self._sweep(desks)
-        position = min(desk.book.position for desk in desks)
-        overlap = kit.settings.overlap_s if position else 0.0
+        start = min(desk.book.position for desk in desks)
+        if self._window != start:  # a new window, or a partition came that is not as far
+            self._window, self._page = start, start
+        position, overlap = self._page, kit.settings.overlap_s if start else 0.0
         found = await kit.calls(lambda: kit.crm.changes(position, overlap), give_up=False)
         heard = {**self._unclaimed, **{deal.id: deal for deal in found.deals if deal.reference}}
         self._unclaimed = {}
@@ -71,8 +75,9 @@ class Watch:
         await self._settle_duplicates(desks)
         if self._keys is not None:
             await self._tell_facts(found.parties, desks, self._keys)
-        for desk in desks:
-            if desk.book.position < found.position:
+        self._page = found.position
+        if not found.more:
+            for desk in desks:
                 await desk.book.move(found.position)
         kit.metrics.add("baton_crm_polls_total", 1, kit.settings.name)
         return found.more

@@ -37,7 +37,8 @@ class Words:
             if not rep:
                 continue
             self._rep_of[person.id] = rep
-            self._id_of.setdefault(rep, person.id)
+            if person.active:
+                self._id_of.setdefault(rep, person.id)
             for user in person.users:
                 self._by_user[user] = rep
 

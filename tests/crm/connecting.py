@@ -22,7 +22,11 @@ def settings_for(url: str, database: str, folder: Path, **changes: Any) -> Tryto
 def settings_file(url: str, database: str, folder: Path, **changes: Any) -> Path:
     """The same as a file, for a process."""
     document = yaml.safe_load(EXAMPLE.read_text())
-    categories = {"do_not_contact": [], "disqualified": {}, "consents": {}}  # a new company has no labels
+    categories: dict[str, Any] = {
+        "do_not_contact": [],
+        "disqualified": {},
+        "consents": {},
+    }  # a new company has no labels
     mapping = document["mapping"] | {"standing": document["mapping"]["standing"] | categories}
     known = {"url": url, "database": database, "user": CONNECTOR, "poll_s": 0.2, "mapping": mapping}
     (folder / document["password_file"]).write_text(password(CONNECTOR))

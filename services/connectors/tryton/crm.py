@@ -6,6 +6,7 @@ unique in Tryton, so none is made twice. A party that is there already under any
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from services.connectors.crm import Changes, Finding
 from services.connectors.deal import Card, Deal, Person
 from services.connectors.http import Http
 from services.connectors.tryton import checks, parties
-from services.connectors.tryton.reading import FIELDS, OPPORTUNITY, deals_of, remarks_of
+from services.connectors.tryton.position import Position
+from services.connectors.tryton.reading import FIELDS, OPPORTUNITY, deals_of
 from services.connectors.tryton.rpc import Rpc
 from services.connectors.tryton.settings import TrytonSettings
 from services.connectors.tryton.values import microseconds, wire_time
@@ -54,8 +56,9 @@ class Tryton:
         return str(self.rpc.user)
 
     async def people(self) -> Sequence[Person]:
-        employees = await self.rpc.search_read("company.employee", [], ["party.code"])
-        users = await self.rpc.search_read("res.user", [], ["employees"])
+        everybody: dict[str, Any] = {"active_test": False}  # who left is still the owner of something
+        employees = await self.rpc.search_read("company.employee", [], ["party.code", "active"], **everybody)
+        users = await self.rpc.search_read("res.user", [], ["employees"], **everybody)
         logins: dict[int, list[str]] = {}
         for user in users:
             for employee in user.get("employees") or ():
@@ -97,37 +100,38 @@ class Tryton:
         await self.rpc.call("ir.note", "create", [{"resource": f"{OPPORTUNITY},{id}", "message": text}])
 
     async def changes(self, position: str, overlap_s: float) -> Changes:
-        start = int(position or 0)
-        since = wire_time(max(0, start - round(overlap_s * 1_000_000)))
-        us = self.rpc.user
-        others = [["last_modified_at", ">=", since], ["OR", *_not_by(us)]]
+        at = Position.parse(position)
+        window = at.window(round(overlap_s * 1_000_000))
+        others = [*window, ["OR", *_not_by(self.rpc.user)]]
+        if at.phase == "p":
+            rows = await self.rpc.search_read(
+                parties.PARTY, others, ["last_modified_at"], order=OLDEST_FIRST, limit=PAGE
+            )
+            after = at.read(_last(rows), full=len(rows) >= PAGE)
+            stands = await parties.standings(self.rpc, sorted(row["id"] for row in rows), self._http.skew_ms)
+            return Changes([], stands, str(after), after.phase == "p")
         rows = await self.rpc.search_read(OPPORTUNITY, others, FIELDS, order=OLDEST_FIRST, limit=PAGE)
-        changed = await self.rpc.search_read(
-            parties.PARTY, others, ["last_modified_at"], order=OLDEST_FIRST, limit=PAGE
-        )
-        noted = [["notes", "where", [["create_date", ">=", since], ["create_uid", "!=", us]]]]
-        there = {row["id"] for row in rows}
-        noted_rows = await self.rpc.search_read(OPPORTUNITY, noted, FIELDS)
-        deals = await self._with_remarks([*rows, *(row for row in noted_rows if row["id"] not in there)])
-        touched = {int(deal.party) for deal in deals if deal.party} | {row["id"] for row in changed}
-        stands = await parties.standings(self.rpc, sorted(touched), self._http.skew_ms) if touched else []
-        full = [_end(found) for found in (rows, changed) if len(found) >= PAGE]
-        last_note = max((each.at for deal in deals for each in deal.remarks if each.by != str(us)), default=0)
-        reached = min(full) if full else max(start, _end(rows), _end(changed), (last_note + self._http.skew_ms) * 1000)
-        return Changes(deals, stands, f"{reached:020}", bool(full) and reached > start)
+        after = at.read(_last(rows), full=len(rows) >= PAGE)
+        if at.after is None:
+            rows += await self._noted(at, overlap_s, {row["id"] for row in rows})
+        deals = deals_of(rows, self._http.skew_ms)
+        notes = (each.at for deal in deals for each in deal.remarks if each.by != str(self.rpc.user))
+        after = after.heard(min((max(notes, default=0) + self._http.skew_ms) * 1000, _now_there(self._http.skew_ms)))
+        touched = sorted({int(deal.party) for deal in deals if deal.party})
+        return Changes(deals, await parties.standings(self.rpc, touched, self._http.skew_ms), str(after), more=True)
+
+    async def _noted(self, at: Position, overlap_s: float, known: set[int]) -> list[dict[str, Any]]:
+        """Opportunities on which somebody wrote a note: that does not change them."""
+        since = wire_time(max(0, at.since - round(overlap_s * 1_000_000)))
+        noted = [["notes", "where", [["create_date", ">=", since], ["create_uid", "!=", self.rpc.user]]]]
+        rows = await self.rpc.search_read(OPPORTUNITY, noted, FIELDS)
+        return [row for row in rows if row["id"] not in known]
 
     async def check(self) -> Sequence[Finding]:
         return await checks.check(self.rpc, self._settings)
 
     async def _deals(self, domain: list[Any]) -> Sequence[Deal]:
-        return await self._with_remarks(await self.rpc.search_read(OPPORTUNITY, domain, FIELDS))
-
-    async def _with_remarks(self, rows: list[dict[str, Any]]) -> list[Deal]:
-        if not rows:
-            return []
-        on_these = [["resource", "in", [f"{OPPORTUNITY},{row['id']}" for row in rows]]]
-        notes = await self.rpc.search_read("ir.note", on_these, ["resource", "message", "create_uid", "create_date"])
-        return deals_of(rows, remarks_of(notes, self._http.skew_ms), self._http.skew_ms)
+        return deals_of(await self.rpc.search_read(OPPORTUNITY, domain, FIELDS), self._http.skew_ms)
 
 
 def _values(card: Card, contact: parties.Contact) -> dict[str, Any]:
@@ -148,8 +152,12 @@ def _not_by(user: int) -> list[Any]:
     return [["write_uid", "!=", user], [["write_uid", "=", None], ["create_uid", "!=", user]]]
 
 
-def _end(rows: Sequence[dict[str, Any]]) -> int:
-    return max((microseconds(row["last_modified_at"]) for row in rows), default=0)
+def _last(rows: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
+    return (microseconds(rows[-1]["last_modified_at"]), rows[-1]["id"]) if rows else None
+
+
+def _now_there(skew_ms: int) -> int:
+    return time.time_ns() // 1000 + skew_ms * 1000
 
 
 def _password(path: Path) -> str:

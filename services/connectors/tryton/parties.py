@@ -24,30 +24,26 @@ class Contact(NamedTuple):
 
 
 async def contacts(rpc: Rpc, cards: Sequence[Card]) -> list[Contact]:
-    """A contact for each card, in its order; what is missing is made."""
-    addresses = await _addresses(rpc, {card.email for card in cards if card.email})
-    codes = {code for card in cards if _key(card.email) not in addresses and (code := code_of(card)) is not None}
-    by_code = await _by_code(rpc, codes)
-    missing = {
-        code: card for card in cards if (code := code_of(card)) in codes and code not in by_code and code is not None
-    }
+    """A contact for each card, in its order; what is missing is made.
+
+    A person is known by his address; a company by our code for it, or by a website or colleagues at its domain.
+    """
+    emails = {card.email for card in cards if card.email}
+    known = await _addresses(rpc, emails)
+    strangers = [card for card in cards if card.email is None or _key(card.email) not in known]
+    parties = await _companies(rpc, strangers)
+    missing = {code: card for card in strangers if (code := code_of(card)) and code not in parties}
     if missing:
-        made = await rpc.call(PARTY, "create", [_party(card, code) for code, card in missing.items()])
-        by_code |= dict(zip(missing, made, strict=True))
-    new = {
-        key: (by_code[code], card)
-        for card in cards
-        if (key := _key(card.email))
-        and key not in addresses
-        and (code := code_of(card)) in by_code
-        and code is not None
+        first = {code: _party(card, code) for code, card in missing.items()}
+        parties |= dict(zip(first, await rpc.call(PARTY, "create", list(first.values())), strict=True))
+    newcomers = {
+        _key(card.email): (parties[code], card) for card in strangers if (code := code_of(card)) and card.email
     }
-    if new:
-        made = await rpc.call(MECHANISM, "create", [_mechanism(card, party) for party, card in new.values()])
-        addresses |= {
-            key: Contact(party, mechanism) for (key, (party, _)), mechanism in zip(new.items(), made, strict=True)
-        }
-    return [_contact(card, addresses, by_code) for card in cards]
+    if newcomers:
+        values = [_mechanism(card, party) for party, card in newcomers.values()]
+        made = await rpc.call(MECHANISM, "create", values)
+        known |= {key: Contact(party, each) for (key, (party, _)), each in zip(newcomers.items(), made, strict=True)}
+    return [_contact(card, known, parties) for card in cards]
 
 
 def code_of(card: Card) -> str | None:
@@ -56,7 +52,7 @@ def code_of(card: Card) -> str | None:
     if not domain and card.email:
         own = card.email.rpartition("@")[2].casefold()
         domain = own if own not in FREE_MAIL else ""
-    return (domain or card.company or card.email or card.name or "")[:_LONGEST_CODE] or None
+    return (domain or card.company or card.email or card.name or "")[:_LONGEST_CODE].strip() or None
 
 
 async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
@@ -88,19 +84,36 @@ async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
 
 
 async def _addresses(rpc: Rpc, emails: Iterable[str]) -> dict[str | None, Contact]:
-    wanted = sorted({spelled for email in emails for spelled in (email, email.casefold())})
+    """Who has these addresses, however they are spelled; the oldest where several have one."""
+    wanted = [["value", "ilike", _exactly(email)] for email in sorted(emails)]
     if not wanted:
         return {}
-    rows = await rpc.search_read(MECHANISM, [["type", "=", "email"], ["value", "in", wanted]], ["party", "value"])
+    rows = await rpc.search_read(MECHANISM, [["type", "=", "email"], ["OR", *wanted]], ["party", "value"])
     return {_key(row["value"]): Contact(row["party"], row["id"]) for row in reversed(rows)}
 
 
-async def _by_code(rpc: Rpc, codes: Iterable[str]) -> dict[str, int]:
-    wanted = sorted(codes)
-    if not wanted:
+async def _companies(rpc: Rpc, cards: Sequence[Card]) -> dict[str, int]:
+    """The parties of companies that are there, by our code for them."""
+    codes = sorted({code for card in cards if (code := code_of(card))})
+    if not codes:
         return {}
-    rows = await rpc.search_read(PARTY, [["code", "in", wanted]], ["code"], active_test=False)
-    return {row["code"]: row["id"] for row in rows}
+    rows = await rpc.search_read(PARTY, [["code", "in", codes]], ["code", "replaced_by"], active_test=False)
+    found = {row["code"]: row["replaced_by"] or row["id"] for row in rows}
+    domains = [code for code in codes if code not in found and "." in code and "@" not in code and " " not in code]
+    if domains:
+        at = [[["type", "=", "website"], ["value", "ilike", f"%{_exactly(domain)}%"]] for domain in domains]
+        at += [[["type", "=", "email"], ["value", "ilike", f"%@{_exactly(domain)}"]] for domain in domains]
+        for row in reversed(await rpc.search_read(MECHANISM, [["OR", *at]], ["party", "type", "value"])):
+            host = _domain(row["value"]) if row["type"] == "website" else row["value"].rpartition("@")[2]
+            host = host.casefold().removeprefix("www.")
+            if host in domains:
+                found[host] = row["party"]
+    return found
+
+
+def _exactly(text: str) -> str:
+    """A text for `ilike` in which every letter means itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _contact(card: Card, addresses: dict[str | None, Contact], by_code: dict[str, int]) -> Contact:
@@ -112,7 +125,8 @@ def _contact(card: Card, addresses: dict[str | None, Contact], by_code: dict[str
 
 
 def _party(card: Card, code: str) -> dict[str, Any]:
-    values: dict[str, Any] = {"name": card.company or card.name or code, "code": code}
+    country_unknown: list[Any] = [["create", [{}]]]  # a sale can't be quoted without any address
+    values: dict[str, Any] = {"name": card.company or card.name or code, "code": code, "addresses": country_unknown}
     if card.domain:
         values["contact_mechanisms"] = [["create", [{"type": "website", "value": f"https://{card.domain}"}]]]
     return values

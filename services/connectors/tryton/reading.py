@@ -11,25 +11,17 @@ from services.connectors.tryton.values import microseconds
 OPPORTUNITY = "sale.opportunity"
 FIELDS = [
     "reference", "state", "employee", "lost_reason", "party", "write_uid", "create_uid", "last_modified_at",
-    "_timestamp",
+    "_timestamp", "notes.message", "notes.create_uid", "notes.create_date",
 ]  # fmt: skip
 
 
-def deals_of(rows: Sequence[Mapping[str, Any]], remarks: Mapping[int, tuple[Remark, ...]], skew_ms: int) -> list[Deal]:
-    """Opportunities as deals; `skew_ms` is how far Tryton's clock is ahead."""
-    return [_deal(row, remarks.get(row["id"], ()), skew_ms) for row in rows]
+def deals_of(rows: Sequence[Mapping[str, Any]], skew_ms: int) -> list[Deal]:
+    """Opportunities with their notes as deals; `skew_ms` is how far Tryton's clock is ahead."""
+    return [_deal(row, skew_ms) for row in rows]
 
 
-def remarks_of(notes: Sequence[Mapping[str, Any]], skew_ms: int) -> dict[int, tuple[Remark, ...]]:
-    """Notes by the opportunity they are on, oldest first."""
-    found: dict[int, list[Remark]] = {}
-    for note in notes:
-        opportunity = int(str(note["resource"]).partition(",")[2])
-        found.setdefault(opportunity, []).append(_remark(note, skew_ms))
-    return {opportunity: tuple(remarks) for opportunity, remarks in found.items()}
-
-
-def _deal(row: Mapping[str, Any], remarks: tuple[Remark, ...], skew_ms: int) -> Deal:
+def _deal(row: Mapping[str, Any], skew_ms: int) -> Deal:
+    notes = sorted(row.get("notes.") or (), key=lambda note: int(note["id"]))
     by = row["write_uid"] if row["write_uid"] is not None else row["create_uid"]
     return Deal(
         id=str(row["id"]),
@@ -40,7 +32,7 @@ def _deal(row: Mapping[str, Any], remarks: tuple[Remark, ...], skew_ms: int) -> 
         owner=None if row["employee"] is None else str(row["employee"]),
         by=None if by is None else str(by),
         reason=row["lost_reason"] or None,
-        remarks=remarks,
+        remarks=tuple(_remark(note, skew_ms) for note in notes),
         party=None if row["party"] is None else str(row["party"]),
     )
 

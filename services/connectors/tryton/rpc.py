@@ -15,6 +15,8 @@ from services.connectors.errors import Conflict, CrmError, Failing, Refused, Una
 from services.connectors.http import Http
 from services.connectors.tryton.values import plain
 
+LOCKED_OUT_S = 330.0
+"""Each wrong password makes Tryton slower to answer, and it forgets them after five minutes: we ask more seldom."""
 _JSON = {"Content-Type": "application/json"}
 _KINDS: Mapping[str, tuple[type[CrmError], str]] = {
     "ConcurrencyException": (Conflict, "conflict"),
@@ -38,9 +40,12 @@ class Rpc:
 
     async def login(self) -> None:
         """Begins a session. Raises Unavailable when user or password are refused, or nobody answers."""
-        result = await self._post("common.db.login", [self._name, {"password": self._password}, "en"], {})
-        if not result:
-            raise Unavailable("unauthorized", "log-in refused")
+        try:
+            result = await self._post("common.db.login", [self._name, {"password": self._password}, "en"], {})
+        except Unavailable as error:
+            if error.code == "unauthorized":
+                raise Unavailable("unauthorized", "log-in refused", retry_after_s=LOCKED_OUT_S) from error
+            raise
         self.user, key = int(result[0]), str(result[1])
         packed = base64.b64encode(f"{self._name}:{self.user}:{key}".encode()).decode()
         self._authorization = f"Session {packed}"

@@ -20,3 +20,5 @@ class TrytonSettings(ConnectorSettings):
     user: Name
     password_file: Path
     company: Annotated[int, Field(ge=1)] | None = None
+    connections: Annotated[int, Field(ge=1, le=100)] = Field(2, description="more only make each of them slower")
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(35.0, description="Tryton itself waits 30 s for a lock")
