@@ -10,10 +10,10 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tryton demo test bench lint lock
+.PHONY: help setup tryton demo demo-crm test bench lint lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the locked versions (done once, and again when they change)
 
@@ -21,6 +21,9 @@ tryton: $(TRYTON_READY) ## make .tryton, the simulated company's CRM in an envir
 
 demo: setup ## the whole system on a real Kafka with simulated people, in about two minutes
 	@$(VENV)/bin/baton demo
+
+demo-crm: setup tryton ## the same with a sales team that works in a real CRM, and a check of both sides
+	@$(VENV)/bin/baton demo --crm --people 500 --seconds 80
 
 test: setup tryton ## the whole test suite, on a real Kafka and a real CRM too (PYTEST_ARGS="-k router")
 	@$(VENV)/bin/pytest $(PYTEST_ARGS)

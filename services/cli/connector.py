@@ -9,16 +9,19 @@ from typing import Annotated
 import typer
 
 from services.cli.companion import end_with_parent
+from services.cli.crm_verify import verify as verify_both
 from services.cli.home import cluster
 from services.cli.terminal import JsonOption, out, run, say_json
 from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
+from services.connectors.errors import CrmError
 from services.connectors.main import tryton as tryton_of
 from services.connectors.settings import ConnectorSettings
 from services.connectors.worker import run as work
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.config_set import CONFIG_TOPIC, EMPTY, active_set
+from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.processor import Globals
@@ -64,6 +67,29 @@ def check(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Json
         for each in findings:
             out().print(f"ok       {each.what}" if each.ok else f"missing  {each.what}: {each.fix}")
     if not all(each.ok for each in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: JsonOption = False) -> None:
+    """Compare Baton's topics and the CRM, record by record; exits with 1 if they differ.
+
+    What is under way while it looks may differ for a moment: run it again, or when things are quiet.
+
+    Example: baton connector verify config/connectors/tryton.yaml
+    """
+    config, crm = tryton_of(file)
+    with cluster() as settings:
+        try:
+            verdicts = run(verify_both(settings, config, crm))
+        except CrmError as error:
+            raise UserError(f"{config.name}: {error}", fix="baton connector check") from error
+    if json:
+        say_json([{"law": each.law, "looked_at": each.looked_at, "broken": list(each.broken)} for each in verdicts])
+    else:
+        for each in verdicts:
+            out().print(each.text)
+    if not all(each.holds for each in verdicts):
         raise typer.Exit(1)
 
 

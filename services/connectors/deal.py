@@ -32,15 +32,24 @@ class Deal(NamedTuple):
     party: str | None = None
 
 
+class Stand(NamedTuple):
+    """How one deal of a party stands: `reference` as on the deal, `at` when it was last written."""
+
+    stage: str
+    owner: str | None
+    at: int
+    reference: str = ""
+
+
 class Party(NamedTuple):
-    """A company or person of the CRM with all its deals. `domains` are of its websites and mail addresses, `emails` the
-    addresses; `deals` as (stage, owner, when last written), the newest last."""
+    """A company or person of the CRM with all its deals, the newest last. `domains` are of its websites and mail
+    addresses, `emails` the addresses."""
 
     id: str
     emails: tuple[str, ...]
     domains: tuple[str, ...]
     categories: tuple[str, ...]
-    deals: tuple[tuple[str, str | None, int], ...]
+    deals: tuple[Stand, ...]
     at: int
 
 

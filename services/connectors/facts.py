@@ -46,11 +46,11 @@ def facts(party: Party, words: Words, keys: Keys, *, source: str, baton: Callabl
     standing = words.mapping.standing
     at = baton(party.at)
     owner = _owner(party, words)
-    won = [at for stage, _, at in party.deals if stage in standing.customer]
+    won = [deal.at for deal in party.deals if deal.stage in standing.customer]
     account = AccountStanding(
         owner=owner,
         customer_since=baton(min(won)) if won else None,
-        open_opportunity=any(stage in standing.open_opportunity for stage, _, _ in party.deals),
+        open_opportunity=any(deal.stage in standing.open_opportunity for deal in party.deals),
     )
     found: list[Fact] = [
         AccountFacts(account=keys.account(domain), standing=account, at=at) for domain in company_domains(party)
@@ -102,7 +102,7 @@ def _owner(party: Party, words: Words) -> str | None:
     """The rep of the newest deal that counts; an open one goes before a won one."""
     standing = words.mapping.standing
     for stages in (standing.open_opportunity, standing.customer):
-        owners: Iterable[str | None] = (owner for stage, owner, _ in reversed(party.deals) if stage in stages)
+        owners: Iterable[str | None] = (deal.owner for deal in reversed(party.deals) if deal.stage in stages)
         for owner in owners:
             rep = None if owner is None else words.rep(owner)
             if rep is not None:

@@ -154,11 +154,23 @@ class Watch:
         by_partition = {desk.partition: desk for desk in desks}
         source = f"/connectors/{kit.settings.name}"
         for party in parties:
+            if self._ahead(party, desks):
+                continue
             for fact in known.facts(party, kit.words, keys, source=kit.settings.name, baton=kit.clock.scale.at):
                 key = known.key_of(fact)
                 desk = by_partition.get(self._partition_of(key.encode()))
                 if desk is not None:
                     await self._tell_fact(fact, key, desk, source)
+
+    def _ahead(self, party: Party, desks: Collection[Desk]) -> bool:
+        """Whether a deal of ours has gone on since we looked: that it was won is told before that the company is a
+        customer, or its own handoff would be taken for one to a customer. The deal's change brings the party again."""
+        for deal in party.deals:
+            links = (desk.book.find(deal.reference) for desk in desks if deal.reference)
+            link = next((each for each in links if each is not None), None)
+            if link is not None and link.seen is not None and link.seen.stage != deal.stage:
+                return True
+        return False
 
     async def _tell_fact(self, fact: Fact, key: str, desk: Desk, source: str) -> None:
         digest, before = known.digest(fact), desk.book.told_fact(key)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from services.connectors.deal import Card, Party
+from services.connectors.deal import Card, Party, Stand
 from services.connectors.facts import FREE_MAIL
 from services.connectors.tryton.reading import OPPORTUNITY
 from services.connectors.tryton.rpc import Rpc
@@ -57,6 +57,8 @@ def code_of(card: Card) -> str | None:
 
 async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
     """How these parties stand: addresses, categories, deals."""
+    if not ids:
+        return []
     among = ["in", list(ids)]
     rows = await rpc.search_read(PARTY, [["id", *among]], ["categories", "last_modified_at"], active_test=False)
     names = {row["id"]: row["name"] for row in await rpc.search_read("party.category", [], ["name"])}
@@ -64,12 +66,13 @@ async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
     wanted = [["party", *among], ["type", "in", ["email", "website"]]]
     for row in await rpc.search_read(MECHANISM, wanted, ["party", "type", "value"]):
         mechanisms[row["party"]].append((row["type"], row["value"] or ""))
-    deals: dict[int, list[tuple[str, str | None, int]]] = defaultdict(list)
-    fields = ["party", "state", "employee", "last_modified_at"]
+    deals: dict[int, list[Stand]] = defaultdict(list)
+    fields = ["party", "state", "employee", "last_modified_at", "reference"]
     order = [["last_modified_at", "ASC"], ["id", "ASC"]]
     for row in await rpc.search_read(OPPORTUNITY, [["party", *among]], fields, order=order):
         owner = None if row["employee"] is None else str(row["employee"])
-        deals[row["party"]].append((row["state"], owner, microseconds(row["last_modified_at"]) // 1000 - skew_ms))
+        at = microseconds(row["last_modified_at"]) // 1000 - skew_ms
+        deals[row["party"]].append(Stand(row["state"], owner, at, row["reference"] or ""))
     return [
         Party(
             id=str(row["id"]),
@@ -77,7 +80,7 @@ async def standings(rpc: Rpc, ids: Sequence[int], skew_ms: int) -> list[Party]:
             domains=tuple(_domain(url) for url in _of("website", mechanisms[row["id"]])),
             categories=tuple(names[each] for each in row["categories"] or () if each in names),
             deals=tuple(deals[row["id"]]),
-            at=max(microseconds(row["last_modified_at"]) // 1000 - skew_ms, *(at for _, _, at in deals[row["id"]]), 0),
+            at=max(microseconds(row["last_modified_at"]) // 1000 - skew_ms, *(deal.at for deal in deals[row["id"]]), 0),
         )
         for row in rows
     ]

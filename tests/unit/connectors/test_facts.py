@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from baton_schemas.crm import AccountFacts, AccountStanding, PersonFacts
-from services.connectors.deal import Party
+from services.connectors.deal import Party, Stand
 from services.connectors.facts import Keys, company_domains, digest, facts, key_of, says_nothing
 from tests.unit.connectors.deals import NOW, words
 
@@ -25,12 +25,12 @@ def both(found: Party) -> tuple[AccountFacts, PersonFacts]:
 
 
 def test_an_open_deal_a_customer_and_whose_they_are() -> None:
-    deals = (("won", "8", NOW - 500), ("converted", "7", NOW - 100), ("lost", "8", NOW))
+    deals = (Stand("won", "8", NOW - 500), Stand("converted", "7", NOW - 100), Stand("lost", "8", NOW))
     account, person = both(party(deals=deals))
     assert account.standing == AccountStanding(owner="ann", customer_since=NOW - 500, open_opportunity=True)
     assert person.owner == "ann"
-    assert both(party(deals=(("won", "8", NOW),)))[0].standing.owner == "ben"
-    assert both(party(deals=(("lead", "8", NOW),)))[0].standing == AccountStanding()
+    assert both(party(deals=(Stand("won", "8", NOW),)))[0].standing.owner == "ben"
+    assert both(party(deals=(Stand("lead", "8", NOW),)))[0].standing == AccountStanding()
 
 
 def test_labels_say_who_must_not_be_contacted_and_what_was_agreed_to() -> None:
