@@ -2,23 +2,30 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+TRYTON := .tryton
+TRYTON_READY := $(TRYTON)/.ready
 LOCKS := requirements/build.txt requirements/dev.txt
 JARS := services/runtime/embedded/kafka-jars.lock
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock
+.PHONY: help setup tryton demo demo-crm test bench lint lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the locked versions (done once, and again when they change)
+
+tryton: $(TRYTON_READY) ## make .tryton, the simulated company's CRM in an environment of its own
 
 demo: setup ## the whole system on a real Kafka with simulated people, in about two minutes
 	@$(VENV)/bin/baton demo
 
-test: setup ## the whole test suite, on a real Kafka too (PYTEST_ARGS="-k router")
+demo-crm: setup tryton ## the same with a sales team that works in a real CRM, and a check of both sides
+	@$(VENV)/bin/baton demo --crm --people 500 --seconds 80
+
+test: setup tryton ## the whole test suite, on a real Kafka and a real CRM too (PYTEST_ARGS="-k router")
 	@$(VENV)/bin/pytest $(PYTEST_ARGS)
 
 bench: setup ## throughput and latency, side by side with other engines
@@ -44,4 +51,13 @@ $(READY): $(LOCKS) pyproject.toml
 	@$(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
 	  $(addprefix -r ,$(LOCKS))
 	@$(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Tryton is GPL-3: no code of ours is installed beside it, none of it beside ours; they talk over the wire
+$(TRYTON_READY): requirements/tryton.txt | $(READY)
+	@echo "setting up $(TRYTON), the CRM of tests and demo, once; what is not in a cache yet is downloaded:"
+	@sed -n 's/^# download: /  Python packages: /p' requirements/tryton.txt
+	@$(PYTHON) -m venv --clear $(TRYTON)
+	@$(TRYTON)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
+	  --only-binary :all: -r requirements/tryton.txt
 	@touch $@

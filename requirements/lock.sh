@@ -24,11 +24,18 @@ lock() {
 lock build "$work/build.in" --no-annotate "$@"
 lock runtime pyproject.toml "$@"
 lock dev pyproject.toml --group dev "$@"
+lock tryton --group tryton "$@"
 
-# `make setup` says beforehand how much it downloads
-"$work/venv/bin/pip" --disable-pip-version-check download --quiet --no-deps --require-hashes --dest "$work/packages" \
-    -r requirements/build.txt -r requirements/dev.txt
-count=$(ls "$work/packages" | wc -l | tr -d ' ')
-size=$(du -sk "$work/packages" | cut -f1)
-{ echo "# download: $count files, about $((size / 1000)) MB"; cat requirements/dev.txt; } >"$work/dev.txt"
-cat "$work/dev.txt" >requirements/dev.txt
+# `make` says beforehand how much it downloads
+note() {
+    name=$1
+    shift
+    "$work/venv/bin/pip" --disable-pip-version-check download --quiet --no-deps --require-hashes \
+        --dest "$work/$name" "$@"
+    count=$(ls "$work/$name" | wc -l | tr -d ' ')
+    size=$(du -sk "$work/$name" | cut -f1)
+    { echo "# download: $count files, about $((size / 1000)) MB"; cat "requirements/$name.txt"; } >"$work/$name.txt"
+    cat "$work/$name.txt" >"requirements/$name.txt"
+}
+note dev -r requirements/build.txt -r requirements/dev.txt
+note tryton -r requirements/tryton.txt

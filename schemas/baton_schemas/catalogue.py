@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from baton_schemas import accounts, configuration, crm, engagement, feedback, identity, leads, routing
+from baton_schemas import accounts, configuration, connectors, crm, engagement, feedback, identity, leads, routing
 from baton_schemas.contract import Contract
 
 DAY_MS = 86_400_000
@@ -94,6 +94,14 @@ _ALL = (
     Topic("sla.events", "lead", (routing.SlaEvent,)),
     Topic("feedback.events", "lead", (feedback.OutcomeReported, feedback.InsightReported), max_message_bytes=3 * MIB),
     _compacted("crm.facts", "account or person", crm.AccountFacts, crm.PersonFacts),
+    _compacted(
+        "connectors.links",
+        "connector and handoff",
+        connectors.ConnectorLink,
+        connectors.ConnectorCursor,
+        connectors.ConnectorFact,
+        internal=True,
+    ),
     Topic("leads.recycled", "lead", (feedback.LeadRecycled,)),
     Topic("feedback.insights", "lead", (feedback.InsightReported,)),
     Topic("notifications", "recipient", (feedback.Notification,), retention_ms=30 * DAY_MS),

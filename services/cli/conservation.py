@@ -48,6 +48,14 @@ class Verdict:
     def holds(self) -> bool:
         return not self.broken_in_all
 
+    @property
+    def text(self) -> str:
+        """The verdict as a line for people."""
+        words = self.law.replace("_", " ")
+        if self.holds:
+            return f"  holds   {words} ({self.looked_at:,} looked at)"
+        return f"  BROKEN  {words}: {self.broken_in_all} of {self.looked_at:,}: {', '.join(self.broken)}"
+
 
 def verdict(law: str, looked_at: int, broken: Iterable[str]) -> Verdict:
     """A verdict that names the first broken cases and counts all."""

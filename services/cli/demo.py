@@ -13,12 +13,14 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from baton_schemas.engagement import Identifiers
 from services.cli.conservation import Verdict
+from services.cli.demo_crm import Company, company, notice
 from services.cli.demo_screen import Screen, screen
 from services.cli.demo_time import HOUR_MS, fast_clock, opening
 from services.cli.demo_watch import TOPICS, Watch
@@ -71,6 +73,7 @@ def demo(
         int, typer.Option("--seconds", min=15, max=600, help="How long the simulated working day takes.")
     ] = 50,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another world.")] = 7,
+    crm: Annotated[bool, typer.Option("--crm", help="The reps work in a real CRM (Tryton; make tryton).")] = False,
 ) -> None:
     """Run the whole loop with simulated people and reps: score, qualify, route, warn, reassign, win, learn.
 
@@ -78,6 +81,7 @@ def demo(
     (exit code 1 if one is broken), stops everything, and leaves its data for `baton explain` and others.
 
     Example: baton demo --people 500 --seconds 30
+    Example: baton demo --crm --people 500 --seconds 80
     """
     given = load()
     check_ports(given)
@@ -86,13 +90,13 @@ def demo(
     console = out()
     shown = screen(console)
     with _ended_by_sigterm(), alone(given.data_dir / ROOM, "baton demo"):
-        result = _played(given, shown, people=people, seconds=seconds, seed=seed)
+        result = _played(given, shown, crm=crm, people=people, seconds=seconds, seed=seed)
     _tell(result, shown)
     if not result.drained or not all(verdict.holds for verdict in result.verdicts):
         raise typer.Exit(1)
 
 
-def _played(given: Settings, shown: Screen, *, people: int, seconds: int, seed: int) -> Result:
+def _played(given: Settings, shown: Screen, *, crm: bool, people: int, seconds: int, seed: int) -> Result:
     what = Remembered(kafka=f"{ROOM}/kafka", secret=f"{ROOM}/person-key-secret")
     broker = Broker(given.data_dir / what.kafka, options=BrokerOptions(partitions=what.partitions))
     broker.reset()
@@ -100,7 +104,9 @@ def _played(given: Settings, shown: Screen, *, people: int, seconds: int, seed: 
     make_secret(given.data_dir / what.secret)
     began = time.monotonic()
     bootstrap = start_broker(broker)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(broker.stop)
+        stack.callback(shown.close)
         shown.say(f"Kafka: a real broker at {bootstrap}, up in {time.monotonic() - began:.1f} s")
         settings = embedded_settings(given, what, bootstrap)
         shown.say(f"topics: {len(run(create_topics(settings)))} created")
@@ -120,20 +126,39 @@ def _played(given: Settings, shown: Screen, *, people: int, seconds: int, seed: 
         )
         shown.say(f"world: {people:,} people, {len(world.emissions):,} events to come, {world.poisoned} of them poison")
         logs = given.data_dir / ROOM / "logs"
-        with Supervisor(environment(settings), logs, say=shown.say) as services:
+        office = stack.enter_context(_office(given.data_dir / ROOM, shown)) if crm else None
+        also = {} if office is None else office.command
+        with Supervisor(environment(settings), logs, say=shown.say, also=also) as services:
             names = ", ".join(f"{name} (pid {pid})" for name, pid in services.pids().items())
             shown.say(f"services: {names}; they log to {logs}")
-            result = run(_day(settings, world, start, seed, shown, services))
+            result = run(_day(settings, world, start, seed, shown, services, office))
         shown.close()
         shown.say("checking the conservation laws, from the topics alone ...")
-        result.verdicts = run(verify(settings))
+        result.verdicts += run(verify(settings))
         return result
-    finally:
-        shown.close()
-        broker.stop()
 
 
-async def _day(settings: Settings, world: World, start: int, seed: int, shown: Screen, services: Supervisor) -> Result:
+@contextlib.contextmanager
+def _office(room: Path, shown: Screen) -> Iterator[Company]:
+    """The CRM of the demo, fresh."""
+    shutil.rmtree(room / "tryton", ignore_errors=True)
+    if words := notice():
+        shown.say(words)
+    began = time.monotonic()
+    with company(room) as found:
+        shown.say(f"CRM: a real Tryton at {found.server.url}, up in {time.monotonic() - began:.1f} s")
+        yield found
+
+
+async def _day(
+    settings: Settings,
+    world: World,
+    start: int,
+    seed: int,
+    shown: Screen,
+    services: Supervisor,
+    office: Company | None,
+) -> Result:
     hero = world.protagonist
     keys = KeyMaker(settings.required_secret("person_key_secret"), settings.person_key_id)
     marks = (hero.email.encode(), f'"{hero.anonymous_id}"'.encode())
@@ -142,7 +167,8 @@ async def _day(settings: Settings, world: World, start: int, seed: int, shown: S
     shown.hero(f"{hero.first_name} {hero.last_name}, {hero.job_title}, {company.name} ({company.country})")
     clock = SystemClock(settings.scale)
     async with LogClient(settings) as client:
-        reps = asyncio.create_task(crm(world, client, clock, seed=seed))
+        answers = crm(world, client, clock, seed=seed) if office is None else office.work(world, clock, seed=seed)
+        reps = asyncio.create_task(answers)
         reader = asyncio.create_task(_read_along(client, watch, shown))
         sender = asyncio.create_task(marketing(world, client, clock, start))
         beside = (reps, reader)
@@ -155,6 +181,8 @@ async def _day(settings: Settings, world: World, start: int, seed: int, shown: S
             while clock.now() < ends_at:
                 await _turn(watch, shown, services, clock, beside)
             reps.cancel()
+            await asyncio.gather(reps, return_exceptions=True)
+            compared = [] if office is None else await office.compared(settings)
             waiting = asyncio.create_task(drained(settings, _DRAIN_S))
             while not waiting.done():
                 await _turn(watch, shown, services, clock, (reader,))
@@ -165,7 +193,7 @@ async def _day(settings: Settings, world: World, start: int, seed: int, shown: S
                 task.cancel()
             await asyncio.gather(sender, *beside, return_exceptions=True)
     shown.tick(clock.now(), watch.counters)
-    return Result(watch, hero.email, drained=empty)
+    return Result(watch, hero.email, compared, drained=empty)
 
 
 async def _turn(
@@ -202,13 +230,7 @@ def _tell(result: Result, shown: Screen) -> None:
     if not result.drained:
         shown.say("NOT DONE: the services had not read everything when the time was over; see their logs")
     for verdict in result.verdicts:
-        words = verdict.law.replace("_", " ")
-        if verdict.holds:
-            shown.say(f"  holds   {words} ({verdict.looked_at:,} looked at)")
-        else:
-            shown.say(
-                f"  BROKEN  {words}: {verdict.broken_in_all} of {verdict.looked_at:,}: {', '.join(verdict.broken)}"
-            )
+        shown.say(verdict.text)
     shown.say("")
     shown.say("Everything is stopped; the data stay. These start that Kafka for a moment and tell more:")
     shown.say(f"  {own_name()} explain {result.watch.handoff or '<handoff>'}")

@@ -40,16 +40,19 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """A context manager: children run inside, and are gone afterwards whatever happened."""
+    """A context manager: children run inside, and are gone afterwards whatever happened. `also` are sub-commands of
+    `baton` that run beside the services, by name."""
 
     environment: Mapping[str, str]
     logs: Path | None = None
     say: Callable[[str], None] = lambda _: None
+    also: Mapping[str, Sequence[str]] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
 
     def __enter__(self) -> Supervisor:
-        for name in SERVICES:
-            command = [sys.executable, "-m", "services.cli", "worker", name]
+        commands = {name: ("worker", name) for name in SERVICES} | dict(self.also)
+        for name, arguments in commands.items():
+            command = [sys.executable, "-m", "services.cli", *arguments]
             log = None if self.logs is None else self.logs / f"{name}.log"
             self.children.append(Child(name, command, log))
         if self.logs is not None:

@@ -27,7 +27,7 @@ class Vitals:
 
     `restoring` are partitions of `assigned` whose lanes have not claimed their journal yet. `beat_at` (monotonic
     seconds) is kept by the operating thread's ping of the worker's loop, `stalled_s` and `broker_silent_s` by the
-    watchdog.
+    watchdog. `waits_for` is what a connector waits for outside of Kafka, in words.
     """
 
     assigned: frozenset[TopicPartition] | None = None
@@ -38,6 +38,7 @@ class Vitals:
     beat_at: float | None = None
     stalled_s: float = 0.0
     broker_silent_s: float = 0.0
+    waits_for: str = ""
 
 
 class Health(NamedTuple):
@@ -65,6 +66,8 @@ def readiness(vitals: Vitals) -> Health:
         because.append("stopping: draining its lanes")
     if vitals.broker_silent_s > 0:
         because.append(f"broker: no answer for {vitals.broker_silent_s:.0f} s")
+    if vitals.waits_for:
+        because.append(vitals.waits_for)
     if not vitals.producer_connected:
         because.append("producer: not connected")
     if not vitals.globals_read:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("scorer", "router", "feedback")
-ROOMS = (*SERVICES, "simulator")
+ROOMS = (*SERVICES, "simulator", "connectors")
 IMPURE = {
     "aiohttp", "aiokafka", "asyncio", "faust", "http", "logging", "mode", "os", "prometheus_client", "random",
     "secrets", "signal", "socket", "structlog", "subprocess", "threading", "time", "urllib", "uuid",
@@ -18,7 +18,11 @@ IMPURE = {
 KAFKA = {"aiokafka", "faust", "mode"}
 PURE_RUNTIME = (
     "config_set", "dead_letters", "decide", "documents", "effects", "errors", "origin", "pace", "partitioner",
-    "processor", "record", "state", "timers",
+    "processor", "record", "state", "timers", "undone",
+)  # fmt: skip
+PURE_CONNECTORS = (
+    "card", "crm", "deal", "errors", "facts", "observation", "orders", "settings", "words", "tryton/reading",
+    "tryton/settings", "tryton/values",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 
@@ -50,7 +54,8 @@ def asks_the_time(path: Path) -> list[int]:
 
 def pure_modules() -> list[Path]:
     services = [path for path in modules(*(f"services/{name}" for name in SERVICES)) if path.name != "main.py"]
-    return services + [ROOT / f"services/runtime/{name}.py" for name in PURE_RUNTIME]
+    runtime = [ROOT / f"services/runtime/{name}.py" for name in PURE_RUNTIME]
+    return services + runtime + [ROOT / f"services/connectors/{name}.py" for name in PURE_CONNECTORS]
 
 
 @pytest.mark.parametrize("path", pure_modules(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -41,6 +41,7 @@ class LogClient:
         self._cluster: Any = None
         self._sending: set[asyncio.Future[Any]] = set()
         self._failed: Exception | None = None
+        self._making = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._reader = self._consumer()
@@ -61,33 +62,43 @@ class LogClient:
         if isinstance(error, KafkaError):
             raise Transient(f"Kafka at {self._settings.kafka}: {error}") from error
 
-    async def send(self, record: Send) -> None:
-        """Puts a record on its way (idempotent, acks=all); waits only when very many are. `flush` makes sure."""
-        if self._producer is None:
-            producer = paced(
-                AIOKafkaProducer(
-                    enable_idempotence=True,
-                    acks="all",
-                    linger_ms=5,
-                    max_request_size=LARGEST_REQUEST,
-                    **self._parameters,
-                )
-            )
-            await self._reached(producer)
-            self._producer = producer
+    async def send(self, record: Send, partition: int | None = None) -> None:
+        """Puts a record on its way (idempotent, acks=all), to `partition` or that of its key; waits only when very many
+        are. `flush` makes sure."""
+        await self._with_producer()
         while len(self._sending) >= _IN_FLIGHT:
             await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
         self._raise_failed()
         await self.partitions(record.topic)  # the producer itself would wait long for a topic that is not there
         name = broker_name(self._settings, record.topic)
         try:
-            sent = await self._producer.send(name, key=record.key, value=record.value, headers=list(record.headers))
+            sent = await self._producer.send(
+                name, key=record.key, value=record.value, headers=list(record.headers), partition=partition
+            )
         except MessageSizeTooLargeError:
             raise UserError(f"{record.topic}: a record is larger than the topic takes", fix="make it smaller") from None
         except KafkaError as error:
             raise self._refused(record.topic, error) from error
         self._sending.add(sent)
         sent.add_done_callback(self._sent)
+
+    async def write(self, record: Send, partition: int | None = None) -> None:
+        """Returns when the log has `record`, in `partition` or that of its key. Raises UserError when it refuses it,
+        Transient when it does not answer."""
+        await self._with_producer()
+        await self.partitions(record.topic)
+        name, headers = broker_name(self._settings, record.topic), list(record.headers)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._producer.send_and_wait(
+                    name, key=record.key, value=record.value, headers=headers, partition=partition
+                )  # fmt: skip
+        except MessageSizeTooLargeError:
+            raise UserError(f"{record.topic}: a record is larger than the topic takes", fix="make it smaller") from None
+        except UnknownTopicOrPartitionError as error:
+            raise self._refused(record.topic, error) from error
+        except (KafkaError, TimeoutError) as error:
+            raise Transient(f"Kafka at {self._settings.kafka} did not take a record: {error}") from error
 
     async def flush(self) -> None:
         """Returns when the log has everything that was sent. Raises UserError when it refused something, Transient when
@@ -206,6 +217,21 @@ class LogClient:
         return LogRecord(
             topic, record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
         )
+
+    async def _with_producer(self) -> None:
+        async with self._making:
+            if self._producer is None:
+                producer = paced(
+                    AIOKafkaProducer(
+                        enable_idempotence=True,
+                        acks="all",
+                        linger_ms=5,
+                        max_request_size=LARGEST_REQUEST,
+                        **self._parameters,
+                    )
+                )
+                await self._reached(producer)
+                self._producer = producer
 
     async def _reached(self, client: Any) -> None:
         try:

@@ -19,6 +19,7 @@ TERRITORY = Label("territory", limit=200)
 TIER = Label("tier", limit=12)
 REASON = Label("reason", limit=100)
 DEFINITION = Label("definition", limit=24)
+CONNECTOR = Label("connector", limit=16)
 CODE = Label("code", limit=64)
 STEP = Label(
     "step", values=("started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped")
@@ -141,6 +142,61 @@ _ALL = (
         "feedback",
         "Points that sales' answers moved, summed over criteria.",
         (Label("direction", values=("up", "down")),),
+    ),
+    # connectors
+    Metric(
+        "baton_crm_available",
+        "gauge",
+        "connector",
+        "1 while the CRM serves us; 0 while everything waits for it.",
+        (CONNECTOR,),
+    ),
+    Metric(
+        "baton_crm_orders_total",
+        "counter",
+        "connector",
+        "Records for the CRM by what was done: create, change, or why nothing had to be.",
+        (CONNECTOR, Label("done", limit=16)),
+    ),
+    Metric(
+        "baton_crm_visible_seconds",
+        "histogram",
+        "connector",
+        "From the decision who has a lead to its record in the CRM (Baton time).",
+        (CONNECTOR,),
+        _FAST,
+    ),
+    Metric(
+        "baton_crm_failures_total",
+        "counter",
+        "connector",
+        "Requests that failed, by what the CRM said; they are tried again.",
+        (CONNECTOR, CODE),
+    ),
+    Metric(
+        "baton_crm_given_up_total",
+        "counter",
+        "connector",
+        "Records that the CRM never took: dead letters.",
+        (CONNECTOR, CODE),
+    ),
+    Metric(
+        "baton_crm_outcomes_total",
+        "counter",
+        "connector",
+        "What people did in the CRM, told to Baton.",
+        (CONNECTOR, Label("kind", values=(*get_args(OutcomeKind), "insight"))),
+    ),
+    Metric(
+        "baton_crm_facts_total", "counter", "connector", "Facts of companies and people that changed.", (CONNECTOR,)
+    ),
+    Metric("baton_crm_polls_total", "counter", "connector", "Looks at what changed in the CRM.", (CONNECTOR,)),
+    Metric(
+        "baton_crm_unmapped",
+        "gauge",
+        "connector",
+        "Handoffs of which the CRM says something that the mapping has no word for.",
+        (CONNECTOR,),
     ),
     # every worker: input
     Metric("baton_records_total", "counter", "runtime", "Input records that were decided on and journalled.", (TOPIC,)),

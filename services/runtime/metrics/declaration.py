@@ -9,7 +9,7 @@ from typing import Literal
 from services.runtime.errors import BatonError
 
 Kind = Literal["counter", "gauge", "level", "histogram"]
-Room = Literal["runtime", "scorer", "router", "feedback"]
+Room = Literal["runtime", "scorer", "router", "feedback", "connector"]
 
 OTHER = "other"
 """What a label says once its set is full, or instead of a value that no label may carry."""

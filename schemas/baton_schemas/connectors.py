@@ -1,0 +1,75 @@
+"""What a CRM connector remembers between two starts: the CRM's record of each handoff, and what it saw there.
+
+Internal to the connectors: one record per handoff and connector on `connectors.links`, in the partition of its lead.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from baton_schemas.contract import Contract, Count, Name, Part, Text, Time
+
+
+class SeenDeal(Part):
+    """The CRM's record as it was last seen or written, in the CRM's own words. `remarks` are the ids of those that were
+    read, the newest last."""
+
+    stage: Name
+    owner: Name | None = None
+    remarks: list[Name] = []
+    accepted: bool = Field(default=False, description="whether a rep has taken it on before")
+
+
+class Told(Part):
+    """An event that follows from what was seen, whole: sent again byte for byte when nobody knows whether it was."""
+
+    id: Name
+    type: Name
+    time: Time
+    data: Annotated[str, Field(max_length=200_000, description="the event's data, as JSON")]
+
+
+class ConnectorLink(Contract):
+    """What a connector knows of one handoff. `version` is the highest that it carried out; `rep` who had the lead
+    then. `told` is sent after this record is written, and again after a restart (equal ids, equal bytes).
+    `unmapped` names what the CRM says and the mapping has no word for: it is looked at again at each start."""
+
+    TYPE: ClassVar[str] = "baton.connector.link.v1"
+
+    connector: Name
+    lead: Name
+    handoff: Name
+    version: Count = 0
+    withdrawn: bool = False
+    record: Name | None = Field(default=None, description="the CRM's id")
+    rep: Name | None = None
+    owner: Name | None = Field(default=None, description="the CRM's id of that rep")
+    seen: SeenDeal | None = None
+    told: list[Told] = []
+    reports: Count = Field(default=0, description="how many events it has told so far: part of their ids")
+    unmapped: list[Text] = []
+    at: Time
+
+
+class ConnectorCursor(Contract):
+    """Up to where a connector has read the CRM's changes, per partition of leads: what was seen before it and is not
+    older than the overlap is read again."""
+
+    TYPE: ClassVar[str] = "baton.connector.cursor.v1"
+
+    connector: Name
+    position: Text
+    at: Time
+
+
+class ConnectorFact(Contract):
+    """Which fact of the CRM was told last under a key of crm.facts, so that only changes are told."""
+
+    TYPE: ClassVar[str] = "baton.connector.fact.v1"
+
+    connector: Name
+    key: Name
+    digest: Name
+    at: Time

@@ -1,0 +1,156 @@
+"""Baton's topics and a CRM's records, side by side: does each say of a handoff what the other says? Pure.
+
+one_record      each routed handoff has one record in the CRM, or a dead letter says why it has none
+no_stranger     each record that bears a handoff's id is of a handoff that Baton knows
+same_owner      an open record is the rep's to whom Baton gave the lead
+same_stage      the record's stage means what Baton was told
+touches_told    each touch that a person noted was told, once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from baton_schemas.envelope import from_record
+from baton_schemas.feedback import OutcomeReported
+from baton_schemas.leads import LeadWithdrawn
+from baton_schemas.routing import LeadRouted
+from services.cli.conservation import Verdict, verdict
+from services.connectors.deal import Deal
+from services.connectors.observation import CLOSED
+from services.connectors.words import Words
+from services.runtime import dead_letters
+from services.runtime.record import LogRecord
+
+TOPICS = ("leads.routed", "feedback.events", "leads.routed.dead")
+_STAGES = frozenset({"accepted", "opportunity", "won", "lost", "rejected"})
+
+
+@dataclass(slots=True)
+class Told:
+    """What Baton knows of one handoff: who has it, what this connector told of it, in its order."""
+
+    rep: str = ""
+    version: int = 0
+    withdrawn: bool = False
+    outcomes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The outcomes in the order in which they were told."""
+        return [kind for _, kind in sorted(self.outcomes.items())]
+
+    @property
+    def stage(self) -> str:
+        """Where the handoff stands by what was told."""
+        stage = "offered"
+        for kind in self.kinds:
+            stage = kind if kind in _STAGES else "offered" if kind == "reopened" else stage
+        return stage
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a rep had taken it on before it ended."""
+        return any(kind in ("accepted", "opportunity", "won") for kind in self.kinds)
+
+
+class BatonSide:
+    """Takes the records of TOPICS; `connector` is the one whose CRM is compared."""
+
+    def __init__(self, connector: str) -> None:
+        self._name = connector
+        self._source = f"/connectors/{connector}"
+        self.handoffs: dict[str, Told] = {}
+        self.given_up: set[str] = set()
+
+    def take(self, record: LogRecord) -> None:
+        """One record; repeats change nothing."""
+        if record.topic == "leads.routed.dead":
+            self._bury(record)
+            return
+        event = from_record(record.headers, record.value)
+        if event.type == LeadRouted.TYPE:
+            routed = LeadRouted.model_validate_json(event.data or b"")
+            told = self.handoffs.setdefault(routed.handoff, Told())
+            if routed.version > told.version:
+                told.version, told.rep, told.withdrawn = routed.version, routed.rep, False
+        elif event.type == LeadWithdrawn.TYPE:
+            gone = LeadWithdrawn.model_validate_json(event.data or b"")
+            if gone.handoff in self.handoffs:
+                self.handoffs[gone.handoff].withdrawn = True
+        elif event.type == OutcomeReported.TYPE and event.source == self._source:
+            outcome = OutcomeReported.model_validate_json(event.data or b"")
+            number = int(event.id.rpartition("-")[2])
+            self.handoffs.setdefault(outcome.handoff, Told()).outcomes[number] = outcome.kind
+
+    def _bury(self, record: LogRecord) -> None:
+        letter = dead_letters.read(record)
+        if letter.processor != f"connector-{self._name}" or letter.value is None:
+            return
+        event = from_record(letter.headers, letter.value)
+        if event.type == LeadRouted.TYPE:
+            self.given_up.add(LeadRouted.model_validate_json(event.data or b"").handoff)
+
+
+def compare(baton: BatonSide, deals: Iterable[Deal], words: Words) -> list[Verdict]:
+    """The laws, judged on what both sides hold now; `deals` are all records that bear a reference."""
+    by_handoff: dict[str, list[Deal]] = {}
+    for deal in deals:
+        by_handoff.setdefault(deal.reference, []).append(deal)
+    routed = {handoff: told for handoff, told in baton.handoffs.items() if told.version}
+    pairs = {
+        handoff: (told, kept[0])
+        for handoff, told in routed.items()
+        if len(kept := _kept(by_handoff.get(handoff, []), words)) == 1
+    }
+    expected = [handoff for handoff in routed if handoff not in baton.given_up]
+    return [
+        verdict("one_record", len(expected), _not_one(expected, routed, by_handoff, words)),
+        verdict("no_stranger", len(by_handoff), sorted(by_handoff.keys() - baton.handoffs.keys())),
+        verdict("same_owner", len(pairs), _other_owner(pairs, words)),
+        verdict("same_stage", len(pairs), _other_stage(pairs, words)),
+        verdict("touches_told", len(pairs), _other_touches(pairs, words)),
+    ]
+
+
+def _kept(deals: Sequence[Deal], words: Words) -> list[Deal]:
+    """Without those that the connector itself took back because they were made twice."""
+    own = [deal for deal in deals if not (words.is_own(deal.by) and deal.stage != words.offered)]
+    return own if own else list(deals[:1])
+
+
+def _not_one(
+    expected: Iterable[str], routed: Mapping[str, Told], found: Mapping[str, Sequence[Deal]], words: Words
+) -> Iterator[str]:
+    for handoff in expected:
+        number = len(_kept(found.get(handoff, []), words))
+        told = routed[handoff]
+        gone = told.withdrawn or told.stage == "rejected"  # before it was made; or a rep deleted it
+        if number != 1 and not (number == 0 and gone):
+            yield f"{handoff}: {number} records"
+
+
+def _other_owner(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
+    for handoff, (told, deal) in pairs.items():
+        rep = None if deal.owner is None else words.rep(deal.owner)
+        if not told.withdrawn and told.stage not in CLOSED and rep != told.rep and words.owner(told.rep) is not None:
+            yield f"{handoff}: Baton gave it to {told.rep}, the CRM says {rep or 'nobody'}"
+
+
+def _other_stage(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
+    for handoff, (told, deal) in pairs.items():
+        means = words.means(deal.stage, accepted=told.accepted)
+        if told.withdrawn or means == told.stage:
+            continue
+        if (means, told.stage) != ("offered", "accepted"):  # who takes an acceptance back says nothing
+            yield f"{handoff}: {deal.stage} in the CRM, {told.stage} for Baton"
+
+
+def _other_touches(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
+    for handoff, (told, deal) in pairs.items():
+        notes = [words.remark(each) for each in deal.remarks if not words.is_program(each.by)]
+        noted = sum(found is not None and found[0].touch is not None for found in notes)
+        heard = told.kinds.count("touched")
+        if noted != heard:
+            yield f"{handoff}: {noted} touches in the CRM, {heard} told"

@@ -1,0 +1,39 @@
+"""How a CRM can fail, by what happens next. Adapters raise these and nothing else."""
+
+from __future__ import annotations
+
+from services.runtime.errors import BatonError
+
+
+class CrmError(BatonError):
+    """Base. `code` is a short word for metrics; the text names what was asked for, never whose data it was."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        super().__init__(f"{code}: {text}" if text else code)
+        self.code = code
+
+
+class Unavailable(CrmError):
+    """Nobody can be served just now (away, overloaded, our log-in refused): everything waits, nobody is given up.
+    `retry_after_s` is what the CRM asked for."""
+
+    def __init__(self, code: str, text: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(code, text)
+        self.retry_after_s = retry_after_s
+
+
+class Failing(CrmError):
+    """This request failed, and another may not: tried again with growing pauses, in the end a dead letter."""
+
+
+class Conflict(CrmError):
+    """Somebody wrote to the record in between: read it again and decide anew."""
+
+
+class Refused(CrmError):
+    """The CRM will never take this: a dead letter at once. `field` and `fix` say what to change."""
+
+    def __init__(self, code: str, *, field: str = "", fix: str = "") -> None:
+        super().__init__(code, f"{field}: {fix}" if field else fix)
+        self.field = field
+        self.fix = fix
