@@ -132,14 +132,25 @@ def _handover(order: LeadRouted, link: ConnectorLink, deal: Deal, words: Words, 
         return Nothing("unknown_rep")
     if deal.owner == owner:
         return Nothing("as_wanted") if order.version == 1 else _saying(deal, words, _handover_text(order))
-    if not _untouched(link, deal, words):
-        return Nothing("people_decided")
     text = _handover_text(order)
-    return Change(owner=owner, remark=None if _said(deal, words, text) else text)
+    said = _said(deal, words, text)
+    if deal.owner is None and (said or not _is_news(order)):
+        return Nothing("people_decided")  # released after all this: that is told, and answered with another version
+    if not _free(link, deal, words):
+        return Nothing("people_decided")
+    return Change(owner=owner, remark=None if said else text)
 
 
-def _untouched(link: ConnectorLink, deal: Deal, words: Words) -> bool:
-    """Whether the record is as we left it: nobody took it on, nobody gave it to somebody else."""
+def _is_news(order: LeadRouted) -> bool:
+    """Whether Baton chose the rep for a record that was there already; else it repeats what people or a record say."""
+    return order.version > 1 and order.change in ("assigned", "reassigned")
+
+
+def _free(link: ConnectorLink, deal: Deal, words: Words) -> bool:
+    """Whether the record may go to somebody else: it is nobody's, for somebody released it; or it is as we left it, and
+    nobody took it on or gave it away."""
+    if deal.owner is None:
+        return words.means(deal.stage, accepted=True) in ("offered", "accepted")
     left = link.owner if link.seen is not None else deal.owner
     return deal.stage == words.offered and deal.owner == left
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from baton_schemas.connectors import ConnectorLink, SeenDeal
+from baton_schemas.routing import LeadRouted
 from services.connectors.deal import Remark
 from services.connectors.orders import Change, Create, Nothing, adopted, carried_out, decide, is_old, step_text, wanted
 from tests.unit.connectors.deals import ANN, HANDOFF, LEAD, NOW, US, deal, link, routed, step, withdrawn, words
@@ -54,6 +57,41 @@ def test_a_lead_that_somebody_took_on_is_never_taken_from_him() -> None:
     assert decide(routed(version=2, rep="ann"), given_away, deal(owner="8", by=ANN), words()) == Nothing(
         "people_decided"
     )
+
+
+@pytest.mark.parametrize("stage", ["lead", "opportunity"])
+def test_a_record_that_somebody_released_goes_to_the_next_rep(stage: str) -> None:
+    """Nobody has it, so it is taken from nobody, whether it was accepted before or not."""
+    order = routed(version=2, change="assigned", rep="ben")
+    released = link(seen=SeenDeal(stage=stage, owner=None, accepted=stage == "opportunity"))
+    action = decide(order, released, deal(stage=stage, owner=None, by=ANN), words())
+    assert isinstance(action, Change)
+    assert action.owner == "8"
+
+
+@pytest.mark.parametrize(
+    ("order", "remarks"),
+    [
+        (routed(version=1, rep="ann"), ()),
+        (routed(version=2, change="owner_changed", rep="ben"), ()),
+        (
+            routed(version=2, change="reassigned", rep="ben", previous_rep="ann"),
+            (Remark("5", "Baton: from ann to ben, nobody had called. (version 2)", US, NOW),),
+        ),
+    ],
+)
+def test_who_released_it_after_an_order_does_not_get_it_back_by_that_order(
+    order: LeadRouted, remarks: tuple[Remark, ...]
+) -> None:
+    released = link(version=0, seen=SeenDeal(stage="lead", owner=None))
+    there = deal(owner=None, by=ANN, remarks=remarks)
+    assert decide(order, released, there, words()) == Nothing("people_decided")
+
+
+def test_a_record_that_was_closed_stays_nobodys() -> None:
+    order = routed(version=2, change="assigned", rep="ben")
+    closed = link(seen=SeenDeal(stage="cancelled", owner=None))
+    assert decide(order, closed, deal(stage="cancelled", owner=None, by=ANN), words()) == Nothing("people_decided")
 
 
 def test_the_echo_of_what_people_decided_writes_nothing_but_a_word() -> None:
