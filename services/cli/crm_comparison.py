@@ -23,18 +23,26 @@ from services.connectors.words import Words
 from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
-TOPICS = ("leads.routed", "feedback.events", "leads.routed.dead")
+TOPICS = ("leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead")
 _STAGES = frozenset({"accepted", "opportunity", "won", "lost", "rejected"})
 
 
 @dataclass(slots=True)
 class Told:
-    """What Baton knows of one handoff: who has it, what this connector told of it, in its order."""
+    """What Baton knows of one handoff: who has it since when, what this connector told of it, in its order. Times are
+    the log's."""
 
     rep: str = ""
     version: int = 0
+    at: int = 0
     withdrawn: bool = False
+    released_at: int = 0
     outcomes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def released(self) -> bool:
+        """Whether somebody gave it back, and nobody has it since."""
+        return self.released_at > self.at
 
     @property
     def kinds(self) -> list[str]:
@@ -74,15 +82,17 @@ class BatonSide:
             routed = LeadRouted.model_validate_json(event.data or b"")
             told = self.handoffs.setdefault(routed.handoff, Told())
             if routed.version > told.version:
-                told.version, told.rep, told.withdrawn = routed.version, routed.rep, False
+                told.version, told.rep, told.at = routed.version, routed.rep, record.timestamp
         elif event.type == LeadWithdrawn.TYPE:
             gone = LeadWithdrawn.model_validate_json(event.data or b"")
-            if gone.handoff in self.handoffs:
-                self.handoffs[gone.handoff].withdrawn = True
+            self.handoffs.setdefault(gone.handoff, Told()).withdrawn = True
         elif event.type == OutcomeReported.TYPE and event.source == self._source:
             outcome = OutcomeReported.model_validate_json(event.data or b"")
             number = int(event.id.rpartition("-")[2])
-            self.handoffs.setdefault(outcome.handoff, Told()).outcomes[number] = outcome.kind
+            told = self.handoffs.setdefault(outcome.handoff, Told())
+            told.outcomes[number] = outcome.kind
+            if outcome.kind == "released":
+                told.released_at = max(told.released_at, record.timestamp)
 
     def _bury(self, record: LogRecord) -> None:
         letter = dead_letters.read(record)
@@ -134,7 +144,9 @@ def _not_one(
 def _other_owner(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
     for handoff, (told, deal) in pairs.items():
         rep = None if deal.owner is None else words.rep(deal.owner)
-        if not told.withdrawn and told.stage not in CLOSED and rep != told.rep and words.owner(told.rep) is not None:
+        if told.withdrawn or told.stage in CLOSED or rep == told.rep or words.owner(told.rep) is None:
+            continue
+        if rep is not None or not told.released:
             yield f"{handoff}: Baton gave it to {told.rep}, the CRM says {rep or 'nobody'}"
 
 

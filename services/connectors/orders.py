@@ -66,7 +66,7 @@ def decide(order: Order, link: ConnectorLink, deal: Deal | None, words: Words) -
         return _withdrawal(order, deal, words)
     owner = words.owner(order.rep)
     if deal is None:
-        return Create(owner)
+        return Nothing("people_decided") if _deleted_since(order, link) else Create(owner)
     return _handover(order, link, deal, words, owner)
 
 
@@ -139,6 +139,13 @@ def _handover(order: LeadRouted, link: ConnectorLink, deal: Deal, words: Words, 
     if not _free(link, deal, words):
         return Nothing("people_decided")
     return Change(owner=owner, remark=None if said else text)
+
+
+def _deleted_since(order: LeadRouted, link: ConnectorLink) -> bool:
+    """Whether somebody deleted the record, and the order does not know of it yet: that is told as a rejection, and to
+    make another record would contradict it."""
+    was_made = link.version > 0 and link.record is None and link.seen is None
+    return was_made and order.at <= link.at
 
 
 def _is_news(order: LeadRouted) -> bool:

@@ -79,6 +79,7 @@ class HandoffSide:
         elif isinstance(data, LeadWithdrawn):
             if handoff is not None:
                 self._put(key, msgspec.structs.replace(handoff, withdrawn=True), now)
+                self._resume(key, now)
         else:
             known = handoff or Handoff(data.lead, judged_by(data.qualified))
             self._put(key, msgspec.structs.replace(known, lead=data.lead), now)
@@ -126,15 +127,16 @@ class HandoffSide:
             self._send("feedback.insights", data.lead, data, f"{arrival.cause}/insight", now)
             self._count("insight")
             return
-        life = self._lived(key, handoff.life, data, arrival.ref, happened)
+        life = self._lived(key, handoff, data, arrival.ref, happened)
         if life == handoff.life:
             self._count("nothing_new")
             return
         self._count(data.kind)
         self._put(key, self._concluded(key, handoff, life, arrival.cause, now), now)
 
-    def _lived(self, key: bytes, life: Life, data: OutcomeReported, ref: bytes, happened: int) -> Life:
+    def _lived(self, key: bytes, handoff: Handoff, data: OutcomeReported, ref: bytes, happened: int) -> Life:
         """The life with this answer, and with a `reopened` that waited for it. Raises _Wait, Permanent."""
+        life = handoff.life
         if data.kind == "touched":
             counts = data.direction == "outbound" and not data.automated
             return touched(life, min(data.at, happened)) if counts else life
@@ -143,14 +145,16 @@ class HandoffSide:
         try:
             longer = extended(life, [step, *overtaken])
         except ImpossibleOrderError:
-            return self._alone(life, step)
+            return self._alone(handoff, step)
         self._room.remove(key, {each.ref for each in overtaken})
         return longer
 
-    def _alone(self, life: Life, step: Step) -> Life:
+    def _alone(self, handoff: Handoff, step: Step) -> Life:
         try:
-            return extended(life, [step])
+            return extended(handoff.life, [step])
         except ImpossibleOrderError as error:
+            if step.kind == "reopened" and handoff.withdrawn:
+                return handoff.life  # not sales had closed it but Baton, and the life went on all the time
             if step.kind == "reopened":
                 raise _Wait("impossible_order", "kind", error.fix) from None
             raise Permanent("impossible_order", field="kind", fix=error.fix) from None
