@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tryton demo demo-crm test bench lint lock
+.PHONY: help setup tryton demo demo-crm test months bench lint lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo-crm: setup tryton ## the same with a sales team that works in a real CRM, a
 
 test: setup tryton ## the whole test suite, on a real Kafka and a real CRM too (PYTEST_ARGS="-k router")
 	@$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+months: setup ## a thousand months of a company in memory: every rule of a handoff, every time (an hour)
+	@$(VENV)/bin/python -m tests.month 1000 --workers 2
 
 bench: setup ## throughput and latency, side by side with other engines
 	@$(VENV)/bin/python -m bench

@@ -20,6 +20,7 @@ class SeenDeal(Part):
     owner: Name | None = None
     remarks: list[Name] = []
     accepted: bool = Field(default=False, description="whether a rep has taken it on before")
+    opportunity: bool = Field(default=False, description="whether it has been an opportunity since it was last opened")
 
 
 class Told(Part):

@@ -24,6 +24,8 @@ from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
 TOPICS = ("leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead")
+_SILENT_STEPS = {("offered", "accepted"), ("offered", "opportunity"), ("accepted", "opportunity"), ("rejected", "lost")}
+"""(in the CRM, told): who takes a step back says nothing, and an opportunity that is rejected is lost."""
 _STAGES = frozenset({"accepted", "opportunity", "won", "lost", "rejected"})
 
 
@@ -155,7 +157,7 @@ def _other_stage(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterat
         means = words.means(deal.stage, accepted=told.accepted)
         if told.withdrawn or means == told.stage:
             continue
-        if (means, told.stage) != ("offered", "accepted"):  # who takes an acceptance back says nothing
+        if (means, told.stage) not in _SILENT_STEPS:
             yield f"{handoff}: {deal.stage} in the CRM, {told.stage} for Baton"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from baton_schemas.connectors import ConnectorLink, SeenDeal, Told
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from services.connectors.deal import Deal, Remark
+from services.connectors.settings import Meaning
 from services.connectors.words import Words
 
 CLOSED = ("won", "lost", "rejected")
@@ -38,6 +39,7 @@ def observe(
     else:
         look.still_nobody(deal)
         look.remarks(deal)
+        look.opened(deal)
         look.owner(deal)
         look.stage(deal)
     return look.result(now)
@@ -121,30 +123,41 @@ class _Look:
             self._now(owner=deal.owner)
             self._say(kind, deal.at, rep=giver, to=to)
 
+    def opened(self, deal: Deal) -> None:
+        """It had ended, and goes on: said before anything that happened to it afterwards."""
+        if self._stage_means(self._before.stage) in CLOSED and self._change(deal) is not None:
+            self._say("reopened", deal.at, rep=self._rep(deal.owner))
+            self._now(opportunity=False)
+
     def stage(self, deal: Deal) -> None:
-        """It went on, ended, or was opened again."""
-        if deal.stage == self._before.stage:
-            return
+        """It went on, or ended."""
         if self._by_us(deal):
             self._now(stage=deal.stage)
-            return
-        before = self._stage_means(self._before.stage)
+        elif (change := self._change(deal)) is not None:
+            means, reason = change
+            was_opportunity = self._seen is not None and self._seen.opportunity
+            if means == "rejected" and was_opportunity:
+                means = "lost"  # whatever the button is called
+            if means != "offered" and not (means == "accepted" and was_opportunity):
+                note = deal.reason if reason is not None else None
+                self._say(means, deal.at, rep=self._rep(deal.owner), reason=reason, note=_short(note))
+            accepted = self._before.accepted or means in ("accepted", "opportunity", "won")
+            self._now(stage=deal.stage, accepted=accepted, opportunity=was_opportunity or means == "opportunity")
+        elif deal.stage != self._before.stage:
+            lacking = (
+                f"reason: {deal.stage} without a reason" if self._stage_means(deal.stage) else f"stage: {deal.stage}"
+            )
+            self._unmapped.append(f"{lacking} that the mapping knows")
+
+    def _change(self, deal: Deal) -> tuple[Meaning, str | None] | None:
+        """What people's change of stage means, with the reason; None without one, or without a word for it."""
         means = self._stage_means(deal.stage)
+        if deal.stage == self._before.stage or self._by_us(deal) or means is None:
+            return None
         reason = self._words.reason(deal.stage, deal.reason) if means in ("lost", "rejected") else None
-        if means is None:
-            self._unmapped.append(f"stage: {deal.stage} is not in the mapping's stages")
-            return
         if means in ("lost", "rejected") and reason is None:
-            self._unmapped.append(f"reason: {deal.stage} without a reason that the mapping knows")
-            return
-        rep = self._rep(deal.owner)
-        if before in CLOSED:
-            self._say("reopened", deal.at, rep=rep)
-        if means != "offered":
-            note = deal.reason if means in ("lost", "rejected") else None
-            self._say(means, deal.at, rep=rep, reason=reason, note=_short(note))
-        accepted = self._before.accepted or means in ("accepted", "opportunity", "won")
-        self._now(stage=deal.stage, accepted=accepted)
+            return None
+        return means, reason
 
     def _remark(self, remark: Remark) -> None:
         found = self._words.remark(remark)
@@ -175,7 +188,7 @@ class _Look:
     def _rep(self, owner: str | None) -> str | None:
         return None if owner is None else self._words.rep(owner)
 
-    def _stage_means(self, stage: str) -> str | None:
+    def _stage_means(self, stage: str) -> Meaning | None:
         return self._words.means(stage, accepted=self._before.accepted)
 
     def _by_us(self, deal: Deal) -> bool:

@@ -1,7 +1,8 @@
-"""The company of the month: what a good lead is, who sells where, by when; and its absences, which change all the time."""
+"""The company of the month: what a good lead is, who sells where, by when; and who is away when."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from random import Random
 from typing import NamedTuple
@@ -96,11 +97,8 @@ class Plan(NamedTuple):
 
 def documents(plan: Plan, *, pressure: bool) -> dict[str, str]:
     """All documents of the configuration set, signed."""
-    definition = _DEFINITION
-    for team, by in (("marketing", "Mia"), ("sales", "Sam")):
-        definition = sign(definition, team=team, by=by, at=MONDAY)  # type: ignore[arg-type]  # the loop's words are teams
     return {
-        "definition": definition,
+        "definition": _signed(),
         "reasons": _REASONS,
         "calendars": _CALENDARS,
         "sla": _SLA + (PRESSURE if pressure else ""),
@@ -119,6 +117,12 @@ def apply(engine: MemoryEngine, texts: dict[str, str], now: int) -> None:
         entries.append(ManifestEntry(kind=item.kind, name=item.name, digest=item.digest))
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=now)
     engine.publish("baton.config", MANIFEST_KEY.encode(), manifest.to_json())
+
+
+@functools.cache
+def _signed() -> str:
+    definition = sign(_DEFINITION, team="marketing", by="Mia", at=MONDAY)
+    return sign(definition, team="sales", by="Sam", at=MONDAY)
 
 
 def _team(team: str, plan: Plan) -> str:

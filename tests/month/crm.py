@@ -7,7 +7,7 @@ killed at any request; what it had not committed it reads again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from random import Random
 from typing import TypeVar, cast
 
@@ -39,11 +39,12 @@ PEOPLE = (
     *(Person(f"e-{rep}", rep, (f"u-{rep}",)) for rep in REPS),
     *(Person(f"e-{boss}", "", (f"u-{boss}",)) for boss in MANAGERS.values()),
 )
+MAPPING = mapping(automated_users=[DIALLER])
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Killed(Exception):  # noqa: N818  it is no error, it is the end of a process
+class Killed(Exception):
     """The connector's process ends here."""
 
 
@@ -101,6 +102,7 @@ class Connector:
         self._read = {(topic, part): 0 for topic in ORDERS for part in range(engine.log.partitions)}
         self._desks: list[Desk] = []
         self._failed: list[BaseException] = []
+        self._ended: Callable[[], None] = lambda: None
         crm.before = crm.after = self._maybe_die
 
     async def work(self) -> None:
@@ -128,27 +130,44 @@ class Connector:
         for topic, part in lag:
             start = self._read[topic, part]
             records = self._engine.log.read(topic, part, start, self._random.randint(1, 20))
-            done: list[int] = []
-            for record in records:
-                self._desks[part].take(record, lambda: done.append(1))
-            while len(done) < len(records) and not self._failed:
-                await asyncio.sleep(0)
-            if self._failed:
-                raise self._failed[0]
+            await self._carry_out(self._desks[part], records)
             self._read[topic, part] = start + len(records)
+
+    async def _carry_out(self, desk: Desk, records: Sequence[LogRecord]) -> None:
+        every, left = asyncio.Event(), len(records)
+
+        def done() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                every.set()
+
+        self._ended = every.set
+        for record in records:
+            desk.take(record, done)
+        await every.wait()
+        if self._failed:
+            raise self._failed[0]
+
+    def _fail(self, error: BaseException) -> None:
+        self._failed.append(error)
+        self._ended()
 
     async def _open(self) -> None:
         if self._desks:
             return
-        client, settings = cast(LogClient, _Client(self._engine)), config(name="paper", mapping=mapping(), sweep_s=3600.0)
+        client, settings = (
+            cast(LogClient, _Client(self._engine)),
+            config(name="paper", mapping=MAPPING, sweep_s=3600.0),
+        )
         metrics = Metrics(CollectorRegistry(), rooms=("connector",))
-        words = Words(mapping(automated_users=[DIALLER]), PEOPLE, US)
+        words = Words(MAPPING, PEOPLE, US)
         kit = Kit(
             settings, self._crm, client, words, self._engine.clock, metrics,
             Door(self._crm.ping, settings, metrics), _nothing,
         )  # fmt: skip
         kit.find, kit.get, kit.create = _Alone(kit._find), _Alone(kit._get), _Alone(self._crm.create)
-        desks = [Desk(kit, part, self._failed.append) for part in range(self._engine.log.partitions)]
+        desks = [Desk(kit, part, self._fail) for part in range(self._engine.log.partitions)]
         for desk in desks:
             await desk.open()
         self._watch = Watch(kit, lambda: self._desks, Keys(SECRET, "k1"), self._engine.log.partitions)

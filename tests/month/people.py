@@ -1,4 +1,4 @@
-"""The people out there: they look around under one name, ask under another, and sometimes turn out to be one and the same."""
+"""The people out there: they look around unnamed, ask under a name, and two names may turn out to be one human."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from tests.month.company import MANAGERS, REPS, TEAMS
 from tests.month.crm import DIALLER, MonthCrm, records_of
 
 _ON_OFFER = {
-    "nothing": 30, "call": 12, "robot": 3, "called in": 2, "accept": 12, "reject": 6, "pass on": 6, "give": 6, "release": 5,
-    "give, then call": 2, "delete": 1, "win at once": 1, "call and accept": 6,
+    "nothing": 30, "call": 12, "robot": 3, "called in": 2, "accept": 12, "reject": 6, "pass on": 6, "give": 6,
+    "release": 5, "give, then call": 2, "delete": 1, "win at once": 1, "call and accept": 6,
 }  # fmt: skip
 _ACCEPTED = {"nothing": 30, "call": 8, "quote": 10, "lose": 5, "pass on": 2, "give": 2, "release": 2, "back to lead": 1}
 _QUOTED = {"nothing": 30, "win": 2, "lose": 6, "call": 2}
@@ -41,15 +41,13 @@ class Sales:
         if deal.owner is None and act not in ("nothing", "reopen"):
             act = "give" if self._random.random() < 0.1 else "nothing"
         owner = "u-" + (deal.owner or "e-boss").removeprefix("e-")
-        getattr(self, "_" + act.replace(", ", "_").replace(" ", "_"))(deal, owner)
-
-    def _nothing(self, deal: Deal, owner: str) -> None:
-        """He has other things to do."""
+        if act != "nothing":
+            getattr(self, "_" + act.replace(", ", "_").replace(" ", "_"))(deal, owner)
 
     def _call(self, deal: Deal, owner: str) -> None:
         self._crm.note(deal.id, self._random.choice(["called, left a message", "mailed the price list"]), owner)
 
-    def _robot(self, deal: Deal, owner: str) -> None:
+    def _robot(self, deal: Deal, _owner: str) -> None:
         self._crm.note(deal.id, "called automatically", DIALLER)
 
     def _called_in(self, deal: Deal, owner: str) -> None:
@@ -70,7 +68,7 @@ class Sales:
         others = [rep for rep in (team if self._random.random() < 0.8 else REPS) if rep != owner[2:]]
         self._crm.act(deal.id, owner, owner=f"e-{self._random.choice(others)}")
 
-    def _give(self, deal: Deal, owner: str) -> None:
+    def _give(self, deal: Deal, _owner: str) -> None:
         boss = self._random.choice(list(MANAGERS.values()))
         self._crm.act(deal.id, f"u-{boss}", owner=f"e-{self._random.choice(REPS)}")
 
@@ -82,7 +80,7 @@ class Sales:
     def _release(self, deal: Deal, owner: str) -> None:
         self._crm.act(deal.id, owner, owner=None)
 
-    def _delete(self, deal: Deal, owner: str) -> None:
+    def _delete(self, deal: Deal, _owner: str) -> None:
         self._crm.delete(deal.id)
 
     def _quote(self, deal: Deal, owner: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
 from random import Random
 
 from baton_schemas.crm import PersonFacts
 from baton_schemas.envelope import envelop
 from services.cli.services import processors
+from services.router.handoff import ACTIVE, LeadState
+from services.router.packing import Packing
 from services.runtime.clock import ManualClock
 from services.runtime.memory import Faults, MemoryEngine
 from services.runtime.settings import load
@@ -34,6 +38,8 @@ class Month:
         self.connector = Connector(self.engine, self.crm, Random(f"{seed}/kill"), kill=kill)
         self.sales = Sales(self.crm, self.random)
         self.public = Public(self.random)
+        self.doubled: list[str] = []
+        """Humans with two open handoffs, as it was seen whenever all was quiet."""
         self._pressure = self.random.random() < 0.3
         self._published = 0
         self._configure()
@@ -60,7 +66,9 @@ class Month:
         if what == "plan":
             self._configure()
         elif what == "forget":
-            facts = PersonFacts(person=key_of(random.choice(self.public.emails)), do_not_contact=True, at=self.clock.now())
+            facts = PersonFacts(
+                person=key_of(random.choice(self.public.emails)), do_not_contact=True, at=self.clock.now()
+            )
             headers, value = envelop(facts, id=f"consent-{self.clock.now()}", source="/consent", time=facts.at)
             self.engine.publish("crm.facts", facts.person.encode(), value, headers)
         elif what == "forbid":
@@ -87,7 +95,7 @@ class Month:
             self.clock.advance(max(0, at - self.clock.now()))
         self.clock.advance(end - self.clock.now())
 
-    def _until(self, end: int):  # type: ignore[no-untyped-def]
+    def _until(self, end: int) -> Iterator[int]:
         acts = self.public.acts
         while self._published < len(acts) and acts[self._published].at <= end:
             act = acts[self._published]
@@ -104,3 +112,19 @@ class Month:
         if afresh or self.random.random() < 0.8:
             await self.connector.look()
         self.engine.run_until_idle()
+        if afresh or self.random.random() < 0.1:
+            self.doubled += self._two_open()
+
+    def _two_open(self) -> Iterator[str]:
+        now = self.clock.now()
+        human = {key_of(second): key_of(first) for at, first, second in self.public.same if at <= now}
+        open_ones: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for key, packed in self.engine.state("router").items():
+            if key.startswith(b"l:"):
+                lead = key[2:].decode()
+                for handoff in Packing(LeadState).unpack(packed).handoffs.values():
+                    if handoff.stage in ACTIVE:
+                        open_ones[human.get(lead, lead), handoff.definition].append(handoff.id)
+        for (lead, _), handoffs in open_ones.items():
+            if len(handoffs) > 1:
+                yield f"{lead}: open {', '.join(handoffs)}"

@@ -1,16 +1,16 @@
 """What became of a month, judged from topics and from the CRM alone: who had what, who took it, who was blamed.
 
-`two_owners`      a version of a handoff with two reps, an older one after a newer; Baton and the CRM disagree on who has an
-                  open handoff; a human with two open handoffs
-`taken_back`      a lead taken from somebody to whom a person gave it, or who had touched it or taken it on; a lead given
-                  back to somebody who had given it away, or from whom a person had taken it
-`false_breaches`  a breach that comes too early, or on a wrong due time; of a lead that had been touched in time when it was
-                  decided; or that is not taken back when a touch in time is reported later
+`two_owners`      a version of a handoff with two reps, an older one after a newer; Baton and the CRM disagree on who
+                  has an open handoff; a human with two open handoffs, at any time when all is quiet
+`taken_back`      a lead taken from somebody to whom a person gave it, or who had touched it or taken it on; a lead
+                  given back to somebody who had given it away, or from whom a person had taken it
+`false_breaches`  a breach that comes too early, or on a wrong due time; of a lead that had been touched in time when it
+                  was decided; or that is not taken back when a touch in time is reported later
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -20,20 +20,16 @@ from baton_schemas.contract import Contract
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadRouted, SlaEvent
-from services.cli.conservation import OUTPUTS, Evidence
+from services.cli.conservation import Evidence
 from services.cli.crm_comparison import TOPICS as COMPARED
 from services.cli.crm_comparison import BatonSide, compare
 from services.cli.story import contract_of
 from services.connectors.words import Words
-from services.router.handoff import ACTIVE, LeadState
-from services.router.packing import Packing
 from services.runtime.record import LogRecord
-from tests.month.company import CLOSES, MINUTE, OPENS, TARGETS, ZONES
-from tests.month.crm import DIALLER, PEOPLE, records_of
-from tests.month.people import key_of
-from tests.month.tale import Month
 from tests.connectors.paper import US
-from tests.unit.connectors.deals import mapping
+from tests.month.company import CLOSES, MINUTE, OPENS, TARGETS, ZONES
+from tests.month.crm import MAPPING, PEOPLE, records_of
+from tests.month.tale import Month
 
 C = TypeVar("C", bound=Contract)
 _TOUCHES = ("touched", "accepted", "opportunity", "won")
@@ -63,7 +59,7 @@ class Judge:
             numbers = [said.data.version for said in versions]  # type: ignore[attr-defined]
             if numbers != sorted(set(numbers)):
                 yield f"{handoff}: versions {numbers}"
-        yield from self._two_open()
+        yield from self._month.doubled
         yield from self._laws()
 
     def taken_back(self) -> Iterator[str]:
@@ -83,6 +79,19 @@ class Judge:
                 if isinstance(step, SlaEvent) and step.clock == "first_touch" and step.step == "breached":
                     yield from self._wrong_breach(handoff, each.logged, step, first)
 
+    def happened(self) -> Counter[str]:
+        """How often what was looked at occurred at all."""
+        found: Counter[str] = Counter()
+        for said in self._routed.values():
+            found.update(f"routed: {each.data.change}" for each in said if isinstance(each.data, LeadRouted))
+        for said in self._outcomes.values():
+            found.update(f"told: {each.data.kind}" for each in said if isinstance(each.data, OutcomeReported))
+        for said in self._steps.values():
+            found.update(f"clock: {each.data.step}" for each in said if isinstance(each.data, SlaEvent))
+        for said in self._gone.values():
+            found.update(f"withdrawn: {each.data.reason}" for each in said if isinstance(each.data, LeadWithdrawn))
+        return found
+
     def letters(self) -> list[str]:
         """Codes of what was buried."""
         engine = self._month.engine
@@ -95,8 +104,7 @@ class Judge:
 
     def _given_back(self, handoff: str, versions: list[Said]) -> Iterator[str]:
         had_enough: set[str] = set()
-        outcomes = iter(self._outcomes.get(handoff, []))
-        told: list[Said] = list(outcomes)
+        told = self._outcomes.get(handoff, [])
         previous: LeadRouted | None = None
         for said in versions:
             routed = said.data
@@ -107,8 +115,7 @@ class Judge:
                 for each in told:
                     outcome = each.data
                     assert isinstance(outcome, OutcomeReported)
-                    touch = outcome.kind in _TOUCHES and not outcome.automated and outcome.direction == "outbound"
-                    if touch and each.logged < routed.at and not self._reopened(told, routed.at):
+                    if _is_touch(outcome) and each.logged < routed.at and not self._reopened(told, routed.at):
                         yield f"{handoff} v{routed.version}: taken from {previous.rep}, though {outcome.kind} was told"
             if routed.change in ("owner_changed", "passed_on", "reassigned") and routed.previous_rep:
                 had_enough.add(routed.previous_rep)
@@ -117,7 +124,9 @@ class Judge:
 
     def _reopened(self, told: list[Said], before: int) -> bool:
         return any(
-            isinstance(each.data, OutcomeReported) and each.data.kind in ("reopened", "released") and each.logged <= before
+            isinstance(each.data, OutcomeReported)
+            and each.data.kind in ("reopened", "released")
+            and each.logged <= before
             for each in told
         )
 
@@ -126,7 +135,7 @@ class Judge:
         if start is None:
             return
         team = "uk" if start.territory == "uk" else "dach"
-        due = business_minutes_after(start.at if not start.elapsed_s else start.at, TARGETS.get(start.tier, TARGETS["warm"]), team)
+        due = business_minutes_after(start.at, TARGETS.get(start.tier, TARGETS["warm"]), team)
         if start.due_at != due:
             yield f"{handoff}: due {start.due_at}, by hand {due}"
         for step in steps:
@@ -139,29 +148,12 @@ class Judge:
         for said in self._outcomes.get(handoff, []):
             outcome = said.data
             assert isinstance(outcome, OutcomeReported)
-            touch = outcome.kind in _TOUCHES and not outcome.automated and outcome.direction == "outbound"
-            if not touch or outcome.at > step.due_at:
+            if not _is_touch(outcome) or outcome.at > step.due_at:
                 continue
             if said.logged <= step.at - 1 and said.logged < logged:
-                yield f"{handoff}: breached at {step.at}, though {outcome.kind} at {outcome.at} was told at {said.logged}"
+                yield f"{handoff}: breached at {step.at}, though {outcome.kind} was told at {said.logged}"
             elif not (met or late) and handoff not in self._gone:
                 yield f"{handoff}: breached, and {outcome.kind} in time was told later in vain"
-
-    def _two_open(self) -> Iterator[str]:
-        month = self._month
-        together: dict[str, str] = {}
-        for _, first, second in month.public.same:
-            together[key_of(second)] = key_of(first)
-        open_ones: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for key, packed in month.engine.state("router").items():
-            if key.startswith(b"l:"):
-                lead = key[2:].decode()
-                for handoff in Packing(LeadState).unpack(packed).handoffs.values():
-                    if handoff.stage in ACTIVE:
-                        open_ones[together.get(lead, lead), handoff.definition].append(handoff.id)
-        for (lead, _), handoffs in open_ones.items():
-            if len(handoffs) > 1:
-                yield f"{lead}: open {', '.join(handoffs)}"
 
     def _laws(self) -> Iterator[str]:
         engine, evidence, side = self._month.engine, Evidence(), BatonSide("paper")
@@ -171,7 +163,7 @@ class Judge:
         for topic in COMPARED:
             for record in engine.records(topic):
                 side.take(record)
-        words = Words(mapping(automated_users=[DIALLER]), PEOPLE, US)
+        words = Words(MAPPING, PEOPLE, US)
         for verdict in [*evidence.verdicts(), *compare(side, records_of(self._month.crm), words)]:
             if not verdict.holds:
                 yield verdict.text
@@ -204,8 +196,9 @@ def business_minutes_after(start: int, minutes: int, team: str) -> int:
         at += step
 
 
+def _is_touch(outcome: OutcomeReported) -> bool:
+    return outcome.kind in _TOUCHES and not outcome.automated and outcome.direction == "outbound"
+
+
 def _id(record: LogRecord) -> bytes:
     return next((value for name, value in record.headers if name == "ce_id"), b"")
-
-
-__all__ = ["OUTPUTS", "Judge", "business_minutes_after"]

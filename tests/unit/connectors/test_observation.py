@@ -78,6 +78,26 @@ def test_taking_back_an_acceptance_says_nothing_and_is_noted() -> None:
     assert (kinds(after), after.seen and after.seen.stage) == ([], "lead")
 
 
+def test_a_step_back_from_an_opportunity_says_nothing_and_its_rejection_is_a_loss() -> None:
+    quoted = link(seen=SeenDeal(stage="converted", owner="7", accepted=True, opportunity=True))
+    back = look(quoted, deal(stage="opportunity", by=ANN))
+    assert (kinds(back), back.seen and back.seen.stage) == ([], "opportunity")
+    outcome = the(look(back, deal(stage="cancelled", by=ANN)))
+    assert (outcome.kind, outcome.reason) == ("lost", "not_a_fit")
+
+
+def test_after_it_was_opened_again_it_may_be_accepted_and_rejected_anew() -> None:
+    lost = link(seen=SeenDeal(stage="lost", owner="7", accepted=True, opportunity=True))
+    opened = look(lost, deal(stage="opportunity", by=ANN))
+    assert kinds(opened) == ["reopened", "accepted"]
+    assert kinds(look(opened.model_copy(update={"told": []}), deal(stage="cancelled", by=ANN))) == ["rejected"]
+
+
+def test_opened_again_is_said_before_who_has_it_now() -> None:
+    lost = link(seen=SeenDeal(stage="lost", owner="7", accepted=True))
+    assert kinds(look(lost, deal(stage="lead", owner="8", by=ANN))) == ["reopened", "passed_on"]
+
+
 @pytest.mark.parametrize(("by", "kind"), [(ANN, "passed_on"), (BOSS, "owner_changed"), (BEN, "owner_changed")])
 def test_another_owner_is_passed_on_by_the_owner_and_changed_by_others(by: str, kind: str) -> None:
     outcome = the(look(link(), deal(owner="8", by=by)))

@@ -88,6 +88,13 @@ def test_who_released_it_after_an_order_does_not_get_it_back_by_that_order(
     assert decide(order, released, there, words()) == Nothing("people_decided")
 
 
+def test_no_record_is_made_anew_for_an_order_older_than_its_deletion() -> None:
+    """The deletion is told as a rejection. Whoever is asked after that gets a record."""
+    deleted = link(record=None, seen=None)
+    assert decide(routed(version=2, at=NOW - 1), deleted, None, words()) == Nothing("people_decided")
+    assert decide(routed(version=2, rep="ben", at=NOW + 1), deleted, None, words()) == Create("8")
+
+
 def test_a_record_that_was_closed_stays_nobodys() -> None:
     order = routed(version=2, change="assigned", rep="ben")
     closed = link(seen=SeenDeal(stage="cancelled", owner=None))

@@ -260,6 +260,23 @@ def test_reopened_of_what_was_never_closed_is_impossible_after_an_hour() -> None
     assert story.dead() == [("impossible_order", "kind")]
 
 
+@pytest.mark.parametrize("reopened_first", [False, True])
+def test_what_baton_had_withdrawn_may_be_taken_up_again(reopened_first: bool) -> None:
+    """For sales the record was closed; its life went on all the time."""
+    story = Story()
+    story.route("h1")
+    gone = LeadWithdrawn(lead=LEAD, handoff="h1", version=2, reason="customer", at=story.clock.now(), cause="c")
+    if reopened_first:
+        story.answer("h1", "reopened")
+    story.send("leads.routed", LEAD, gone)
+    if not reopened_first:
+        story.answer("h1", "reopened")
+    story.answer("h1", "opportunity")
+    story.engine.advance(2 * WAIT_MS)
+    assert story.dead() == []
+    assert labels(story) == [(1, True, "opportunity")]
+
+
 def test_what_waits_is_bounded() -> None:
     story = Story()
     for _ in range(MOST + 3):
