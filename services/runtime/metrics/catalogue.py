@@ -65,6 +65,13 @@ _ALL = (
         "Handoffs given to a rep, by what changed.",
         (Label("change", values=("assigned", "reassigned", "owner_changed", "passed_on", "merged")), TERRITORY),
     ),
+    Metric(
+        "baton_leads_handed_over_total",
+        "counter",
+        "router",
+        "With two stages: leads that sales qualified and handed over, by the territory that qualified them.",
+        (TERRITORY,),
+    ),
     Metric("baton_leads_waiting", "level", "router", "Leads that wait for a rep with capacity."),
     Metric(
         "baton_leads_held",
