@@ -21,19 +21,12 @@ OLDEST_START_MS = 30 * 86_400_000
 
 def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> None:
     """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
-    lead = qualified.lead
     if qualified.handoff in state.handoffs:
         return
     refusal = refusal_of(state, qualified)
     match = None if refusal else match_of(occasion, qualified)
     if match is None:
-        refusal = refusal or Refusal("no_territory", "No territory takes this lead.")
-        state.handoffs[qualified.handoff] = Handoff(
-            qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
-        )
-        forget_later(occasion, lead, state.handoffs[qualified.handoff])
-        announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
-        tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
+        refuse(occasion, state, qualified, refusal or Refusal("no_territory", "No territory takes this lead."))
         return
     for earlier in state.handoffs.values():
         if earlier.stage not in ACTIVE:
@@ -42,6 +35,16 @@ def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> N
     handoff.qualified_at = max(min(qualified.at, occasion.at), occasion.at - OLDEST_START_MS)
     if pressure.admit(occasion, state, handoff, qualified):
         _go(occasion, state, handoff, qualified)
+
+
+def refuse(occasion: Occasion, state: LeadState, qualified: LeadQualified, refusal: Refusal) -> None:
+    """Says why this lead is not routed, and remembers that it was said: a repeat says nothing (L2)."""
+    handoff = state.handoffs[qualified.handoff] = Handoff(
+        qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
+    )
+    forget_later(occasion, qualified.lead, handoff)
+    announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
+    tell_owner(occasion, handoff, refusal)
 
 
 def hear_account(occasion: Occasion, state: LeadState, reply: PressureReply) -> None:
