@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,9 @@ from baton_schemas.routing import LeadHandedOver, LeadRouted, LeadUnrouted, SlaE
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
 from services.cli.life import Life, gathered
 from services.cli.story import contract_of
+from services.cli.system import read_checked
 from services.runtime.record import LogRecord
+from tests.unit.cli.whole import EXAMPLES, ROOT
 from tests.unit.router.story import MINUTE, Story
 from tests.unit.router.test_router_stages import handed_over, two_stages
 
@@ -140,3 +144,10 @@ def test_the_story_of_either_names_the_other(which: str) -> None:
     assert ("assigned to eva, team field to sell" in texts) == (which == "second")
     assert ("ann wrote: Wants a demo" in details) == (which == "second")
     assert ("assigned to ann, team dach to qualify" in texts) == (which == "first")
+
+
+def test_the_example_is_applied_as_its_first_lines_say(tmp_path: Path) -> None:
+    ours = shutil.copytree(ROOT / "config", tmp_path / "ours")
+    for file in (EXAMPLES / "two-stages").glob("*.yaml"):
+        shutil.copy(file, ours)
+    assert read_checked(ours)
