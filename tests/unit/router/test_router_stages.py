@@ -114,14 +114,16 @@ def test_what_the_bdr_wrote_goes_along_in_order() -> None:
     story.report("k1", first, "accepted", rep="ann", note="Budget is there", at=at)
     story.report("k1", first, "touched", rep="ann", channel="phone", note=" Call after four ", at=at - 1000)
     story.report("k1", first, "touched", note="sequence step 3", automated=True)
-    story.report("k1", first, "opportunity", rep="ann", note="Wants a demo on Friday")
+    story.report("k1", first, "passed_on", rep="ann", to="ben", note="Speaks French")
+    story.report("k1", first, "opportunity", rep="ben", note="Wants a demo on Friday")
     (routed,) = story.routed(sale_id(first))
     told = routed.qualified.dossier.sales_qualified
     assert told is not None
-    assert (told.handoff, told.rep, told.notes_cut) == (first, "ann", 0)
+    assert (told.handoff, told.rep, told.notes_cut) == (first, "ben", 0)
     assert [(note.kind, note.text, note.channel) for note in told.notes] == [
         ("touched", "Call after four", "phone"),
         ("accepted", "Budget is there", None),
+        ("passed_on", "Speaks French", None),
         ("opportunity", "Wants a demo on Friday", None),
     ]
 
@@ -218,9 +220,9 @@ def test_an_owner_who_sells_is_asked_first_and_a_bdr_who_owns_is_not() -> None:
     story.report("k1", first, "opportunity", rep="ben")
     assert story.owner(sale_id(first)) == "eva"
     other = story.qualify("k2")
-    story.person("k2", owner="fay")
+    story.person("k2", owner="eva")
     story.report("k2", other, "opportunity", rep=story.owner(other))
-    assert story.owner(sale_id(other)) == "fay"
+    assert story.owner(sale_id(other)) == "eva", "though it is not her turn"
 
 
 def test_an_ae_who_had_the_first_keeps_the_lead() -> None:
@@ -229,6 +231,10 @@ def test_an_ae_who_had_the_first_keeps_the_lead() -> None:
     assert story.owner(first) == "fay"
     story.report("k1", first, "opportunity", rep="fay")
     assert story.owner(sale_id(first)) == "fay"
+    other = story.qualify("k2")
+    story.report("k2", other, "owner_changed", rep="boss", to="fay")
+    story.report("k2", other, "opportunity", rep="fay")
+    assert story.owner(sale_id(other)) == "fay", "though it is not her turn, and nobody's account"
 
 
 def test_an_opportunity_before_any_bdr_had_it_is_handed_over_all_the_same() -> None:
@@ -250,6 +256,40 @@ def test_when_nobody_sells_any_more_the_bdr_keeps_the_opportunity() -> None:
     story.report("k1", first, "opportunity", rep="ann")
     assert story.lead("k1").handoffs[first].stage == "opportunity"
     assert "Your opportunity stays with you" in story.notes("ann")
+
+
+def test_who_sells_takes_no_lead_that_nobody_qualified_however_specific() -> None:
+    narrow = (
+        "  - {name: de, countries: [DE], employees: {from: 10}, stage: sell, team: field, pool: german, policy: sell}\n"
+    )
+    story = two_stages(territories=TERRITORIES + narrow)
+    first = story.qualify("k1", employees=20)
+    (routed,) = story.routed(first)
+    assert routed.decision.match is not None
+    assert (routed.decision.match.territory, routed.decision.match.passed_over) == ("dach", [])
+    story.report("k1", first, "opportunity", rep="ann")
+    (sold,) = story.routed(sale_id(first))
+    assert sold.decision.match is not None
+    assert (sold.decision.match.territory, sold.decision.match.passed_over) == ("de", ["dach-sales"])
+
+
+def test_a_selling_territory_that_is_renamed_keeps_its_leads() -> None:
+    story = two_stages()
+    _, second = handed_over(story)
+    story.configure(**{**TWO_STAGES, "territories": TERRITORIES.replace("dach-sales", "dach-field")})
+    story.report("k1", second, "released", rep="eva")
+    assert story.owner(second) == "fay"
+    assert story.lead("k1").handoffs[second].territory == "dach-field"
+
+
+def test_how_long_it_took_to_find_a_rep_counts_from_the_handover() -> None:
+    story = two_stages()
+    first = story.qualify("k1")
+    story.wait(3 * HOUR)
+    story.report("k1", first, "opportunity", rep="ann")
+    assert story.owner(sale_id(first)) == "eva"
+    assert story.engine.observed["baton_qualified_to_routed_seconds", ()] == 0
+    assert story.engine.observed["baton_leads_handed_over_total", ("dach",)] == 1
 
 
 def test_withdrawing_the_qualification_withdraws_the_ae() -> None:
@@ -289,7 +329,7 @@ def test_an_answer_of_the_ae_that_overtakes_the_handover_is_held() -> None:
     first = story.qualify("k1")
     story.report("k1", sale_id(first), "touched", rep="eva")
     story.report("k1", first, "opportunity", rep="ann")
-    story.wait(MINUTE)
+    story.wait(1)
     assert story.dead() == []
     assert story.steps(sale_id(first)) == ["started", "met"]
 
@@ -333,11 +373,14 @@ def test_both_are_forgotten_in_time() -> None:
         ("stage: qualify, ", "", "nobody qualifies"),
         ("countries: [DE, AT], stage: sell", "countries: [DE], stage: sell", "'dach' qualifies a lead with country AT"),
         ("pool: german", "pool: french", "'french' is no pool"),
+        ("elsewhere: unrouted", "elsewhere: covered", "nobody takes a lead with country"),
     ],
 )
 def test_stages_that_cannot_work_are_refused(old: str, new: str, problem: str) -> None:
     assert old in TERRITORIES
-    changed = {**DOCUMENTS, **TWO_STAGES, "territories": TERRITORIES.replace(old, new)}
+    anywhere = "  - {name: sales, catch_all: true, stage: sell, team: field, pool: german, policy: sell}\n"
+    more = anywhere if "elsewhere" in old else ""
+    changed = {**DOCUMENTS, **TWO_STAGES, "territories": TERRITORIES.replace(old, new) + more}
     problems = check({(kind, kind): text for kind, text in changed.items()})  # type: ignore[misc]
     assert any(problem in each for each in problems), problems
 
