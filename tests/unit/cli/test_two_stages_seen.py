@@ -102,6 +102,17 @@ def test_two_that_go_on_with_one_lead_are_seen() -> None:
     assert broken([*records(), again, gone]) == {"chains_whole"}
 
 
+def test_one_that_goes_on_with_two_leads_is_seen() -> None:
+    other = of(LeadHandedOver).model_copy(update={"handoff": "h8", "version": 1})
+    assert broken([*records(), made("leads.routed", other, "other")]) == {"chains_whole"}
+
+
+def test_a_handover_that_leaves_out_a_version_is_seen() -> None:
+    later = of(LeadHandedOver).model_copy(update={"version": 4})
+    rest = without(LeadHandedOver, first())
+    assert broken([*rest, made("leads.routed", later, "later")]) == {"no_gap"}
+
+
 def of_unrouted(handoff: str) -> LeadUnrouted:
     return LeadUnrouted(
         lead="k1", handoff=handoff, version=0, reason="x", detail="x", waiting=False, config_set="s", at=0, cause="c"

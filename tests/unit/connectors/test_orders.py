@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from baton_schemas.connectors import ConnectorLink, SeenDeal
+from baton_schemas.envelope import envelop
 from baton_schemas.routing import LeadHandedOver
 from services.connectors.deal import Remark
+from services.connectors.desk import read
 from services.connectors.orders import Change, Create, Nothing, adopted, carried_out, decide, is_old, step_text, wanted
+from services.runtime.record import LogRecord
 from tests.unit.connectors.deals import ANN, HANDOFF, LEAD, NOW, US, deal, link, routed, step, withdrawn, words
 
 NEW = ConnectorLink(connector="tryton", lead=LEAD, handoff=HANDOFF, at=NOW)
@@ -112,6 +115,8 @@ def test_the_bdr_reads_on_his_record_that_another_handoff_goes_on_with_the_lead(
     converted = deal(stage="converted", by=ANN)
     seen = SeenDeal(stage="converted", owner="7", accepted=True)
     action = decide(order, link(seen=seen), converted, words())
+    headers, value = envelop(order, id="1", source="/baton/router", time=NOW)
+    assert read(LogRecord("leads.routed", 0, 0, NOW, b"k", value, headers)) == order
     assert wanted(order)
     assert action == Change(remark="Baton: qualified and handed over. Handoff h2 goes on with the lead. (version 2)")
     after = carried_out(order, link(seen=seen), action, converted, words(), now=NOW)
