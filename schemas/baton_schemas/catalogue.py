@@ -89,7 +89,7 @@ _ALL = (
         retention_ms=7 * DAY_MS,
         internal=True,
     ),
-    Topic("leads.routed", "lead", (routing.LeadRouted, leads.LeadWithdrawn)),
+    Topic("leads.routed", "lead", (routing.LeadRouted, leads.LeadWithdrawn, routing.LeadHandedOver)),
     Topic("leads.unrouted", "lead", (routing.LeadUnrouted,)),
     Topic("sla.events", "lead", (routing.SlaEvent,)),
     Topic("feedback.events", "lead", (feedback.OutcomeReported, feedback.InsightReported), max_message_bytes=3 * MIB),

@@ -25,7 +25,8 @@ OutcomeKind = Literal[
 
 class OutcomeReported(Contract):
     """One thing that happened to a handoff in the CRM. A touch counts only when outbound, made by a person and not by
-    a machine. `to` is the receiving rep of passed_on and owner_changed."""
+    a machine. `to` is the receiving rep of passed_on and owner_changed; with two stages, an `opportunity` may name whom
+    the lead should go to: he is asked first. What `note`s say goes along to him."""
 
     TYPE: ClassVar[str] = "baton.feedback.outcome.v1"
 

@@ -39,3 +39,8 @@ def handoff_id(lead: str, definition: str, qualification: int) -> str:
     """The id of the n-th handoff of a lead under a definition: `h<24 hex>`, the same wherever it is computed."""
     material = f"{lead}|{definition}|{qualification}".encode()
     return "h" + blake2b(material, digest_size=12).hexdigest()
+
+
+def sale_id(handoff: str) -> str:
+    """The id of the handoff that follows a `qualify` handoff when sales has qualified its lead: one for one."""
+    return "h" + blake2b(f"{handoff}|sell".encode(), digest_size=12).hexdigest()

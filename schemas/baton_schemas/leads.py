@@ -88,6 +88,26 @@ class Engaged(Part):
     subject: Text | None = None
 
 
+class SalesNote(Part):
+    """What a rep wrote when he reported an outcome: `kind` is the outcome's."""
+
+    at: Time
+    kind: Name
+    rep: Name | None = None
+    channel: Name | None = None
+    text: Text
+
+
+class SalesQualified(Part):
+    """With two stages: who in sales qualified the lead (the BDR), under which handoff, and what he wrote of it."""
+
+    handoff: Name
+    rep: Name | None = None
+    at: Time
+    notes: list[SalesNote] = []
+    notes_cut: Count = Field(default=0, description="how many older notes are not shown")
+
+
 class Dossier(Part):
     """The lead's story, as the rep reads it."""
 
@@ -98,6 +118,7 @@ class Dossier(Part):
     campaign: Text | None = None
     colleagues: list[Colleague] = []
     notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")
+    sales_qualified: SalesQualified | None = Field(default=None, description="in the second of two stages only")
 
 
 class LeadQualified(Contract):

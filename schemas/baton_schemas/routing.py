@@ -131,6 +131,10 @@ class Decision(Part):
     config_set: Name
 
 
+SalesStage = Literal["qualify", "sell"]
+"""Where sales works in two stages: a BDR qualifies, an AE sells. Absent: one stage, the same rep does both."""
+
+
 class LeadRouted(Contract):
     """A rep has the lead. The highest version of a handoff counts; connectors refuse older ones."""
 
@@ -147,6 +151,22 @@ class LeadRouted(Contract):
     clock: Clock
     decision: Decision
     qualified: LeadQualified
+    stage: SalesStage | None = None
+    at: Time
+    cause: Name
+
+
+class LeadHandedOver(Contract):
+    """With two stages: sales has qualified the lead, so its `qualify` handoff is over, and the `sell` handoff `to` was
+    opened in the same decision. Sent on leads.routed; no later version of the first follows."""
+
+    TYPE: ClassVar[str] = "baton.lead.handedover.v1"
+
+    lead: Name
+    handoff: Name
+    version: Count
+    to: Name = Field(description="the handoff that goes on with the lead")
+    rep: Name | None = Field(default=None, description="who qualified it")
     at: Time
     cause: Name
 
@@ -190,5 +210,6 @@ class SlaEvent(Contract):
     elapsed_s: float = Field(default=0, description="business seconds since the clock started")
     reason: Name | None = None
     clock: ClockKind = "first_touch"
+    stage: SalesStage | None = None
     at: Time
     cause: Name

@@ -2,11 +2,13 @@
 
     no_repeat_differs   two records with one id have one content (L2)
     dead_letters_whole  a dead letter carries its original, byte for byte, and the original is on the log (L6)
-    leads_kept          each qualified lead is routed, waits, is unrouted with a reason, or was withdrawn
+    leads_kept          each lead that qualified, or was handed over, is routed, waits, is unrouted with a reason, or
+                        was withdrawn
     one_owner           each version of a handoff has one rep, and versions reach the CRM in order (L5)
     no_gap              the versions of a handoff are 1, 2, 3, ... each of them asked for, given or withdrawn
     clocks_closed       each handoff of sales has one first-touch clock, a disposition clock starts anew only when it
-                        was ended; nothing rings after its end; none outlives a withdrawal
+                        was ended; nothing rings after its end; none outlives a withdrawal or a handing over
+    chains_whole        what was handed over goes on as one handoff, and is learnt from once (`chains`)
 
 That each event was applied once is checked by `services.cli.recount`, which needs the scorer's own rules.
 """
@@ -19,7 +21,8 @@ from hashlib import blake2b
 
 from baton_schemas.catalogue import DEAD_SUFFIX
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
-from baton_schemas.routing import AssignRequest, LeadRouted, LeadUnrouted, SlaEvent
+from baton_schemas.routing import AssignRequest, LeadHandedOver, LeadRouted, LeadUnrouted, SlaEvent
+from services.cli.chains import Chains
 from services.cli.story import contract_of
 from services.runtime import dead_letters
 from services.runtime.record import LogRecord
@@ -80,6 +83,8 @@ class Evidence:
     _versions: dict[str, set[int]] = field(default_factory=dict)
     _steps: dict[str, list[SlaEvent]] = field(default_factory=dict)
     _silences: dict[str, list[SlaEvent]] = field(default_factory=dict)
+    _over: set[str] = field(default_factory=set)
+    _chains: Chains = field(default_factory=Chains)
 
     def take(self, record: LogRecord) -> None:
         """One record; repeats of what is known change nothing."""
@@ -104,6 +109,7 @@ class Evidence:
             verdict("one_owner", len(self._owners), self._shared()),
             verdict("no_gap", len(self._versions), (name for name, found in self._versions.items() if _gap(found))),
             verdict("clocks_closed", len(self._steps) + len(self._silences), self._wrong_clocks()),
+            verdict("chains_whole", len(self._chains.routed), self._chains.broken()),
         ]
 
     def _is_new(self, record: LogRecord) -> bool:
@@ -119,6 +125,8 @@ class Evidence:
 
     def _decide(self, record: LogRecord) -> None:
         data = contract_of(record)
+        if data is not None:
+            self._chains.take(data)
         if isinstance(data, LeadQualified):
             self._qualified.add(data.handoff)
         elif isinstance(data, LeadRouted):
@@ -135,6 +143,10 @@ class Evidence:
             self._withdrawn.add(data.handoff)
             if record.topic == "leads.routed":
                 self._version(data.handoff, data.version)
+        elif isinstance(data, LeadHandedOver):
+            self._qualified.add(data.to)
+            self._over.add(data.handoff)
+            self._version(data.handoff, data.version)
         elif isinstance(data, AssignRequest):
             self._version(data.handoff, data.version)
         elif isinstance(data, SlaEvent):
@@ -163,10 +175,11 @@ class Evidence:
             closed = any(step.step in _CLOSED for step in steps)
             if wrong:
                 yield f"{handoff}: {wrong}"
-            elif handoff in self._withdrawn and not closed:
-                yield f"{handoff}: withdrawn, but its clock is open"
+            elif handoff in self._withdrawn | self._over and not closed:
+                how = "withdrawn" if handoff in self._withdrawn else "handed over"
+                yield f"{handoff}: {how}, but its clock is open"
         for handoff, steps in self._silences.items():
-            wrong = _wrong_silence([step.step for step in steps], withdrawn=handoff in self._withdrawn)
+            wrong = _wrong_silence([step.step for step in steps], over=handoff in self._withdrawn | self._over)
             if wrong:
                 yield f"{handoff}: disposition clock {wrong}"
 
@@ -183,7 +196,7 @@ def _wrong_clock(steps: list[str], reasons: list[str | None]) -> str | None:
     return None
 
 
-def _wrong_silence(steps: list[str], *, withdrawn: bool) -> str | None:
+def _wrong_silence(steps: list[str], *, over: bool) -> str | None:
     """A disposition clock may run many times, one run after the other."""
     running = False
     for step in steps:
@@ -192,7 +205,7 @@ def _wrong_silence(steps: list[str], *, withdrawn: bool) -> str | None:
         if step in ("reassigned", "escalated"):
             return f"{step}: silence takes no lead from anybody"
         running = step not in _CLOSED
-    return "withdrawn, but it is open" if running and withdrawn else None
+    return "is open, but its handoff is over" if running and over else None
 
 
 def _gap(versions: set[int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from baton_schemas.contract import Contract
@@ -10,10 +11,11 @@ from baton_schemas.feedback import ChangeNotice, OutcomeLabelled
 from baton_schemas.identity import IdentityLinked
 from baton_schemas.keys import IdentifierKind, person_key
 from baton_schemas.leads import LeadQualified, LeadScored
-from baton_schemas.routing import LeadRouted
+from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.cli.story import Line, contract_of, tell
 from services.runtime.errors import UserError
 from services.runtime.kafka.log_client import LogClient, Position
+from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
 
 HANDOFF = re.compile(r"^h[0-9a-f]{24}$")
@@ -54,21 +56,10 @@ async def lead_of(client: LogClient, settings: Settings, wanted: str) -> str:
 
 async def life_of(client: LogClient, lead: str, handoff: str | None = None) -> Life:
     """The life of a lead, or the part of it that is about one handoff. Raises UserError when there is nothing."""
-    life = Life(lead)
     key = lead.encode()
     positions: list[Position] = [(topic, await client.partition_of(topic, key)) for topic in _TOPICS]
     records = [record async for record in client.read_all(positions) if record.key == key]
-    for record in sorted(records, key=lambda record: record.timestamp):
-        data = contract_of(record)
-        if data is None:
-            continue
-        if isinstance(data, LeadScored):
-            life.scored = data
-            continue
-        named = getattr(data, "handoff", None)
-        if handoff is not None and named != handoff:
-            continue
-        _take(life, data)
+    life = gathered(lead, records, handoff)
     if life.scored is None and not life.records:
         raise UserError(f"{handoff or lead}: nothing on the log", fix="it may be older than the topics' retention")
     if life.qualified is not None:
@@ -77,16 +68,41 @@ async def life_of(client: LogClient, lead: str, handoff: str | None = None) -> L
     return life
 
 
+def gathered(lead: str, records: Iterable[LogRecord], handoff: str | None = None) -> Life:
+    """What a lead's own records say of it, or of one handoff and the one that it was handed over to."""
+    life = Life(lead)
+    for record in sorted(records, key=lambda record: record.timestamp):
+        data = contract_of(record)
+        if data is None:
+            continue
+        if isinstance(data, LeadScored):
+            life.scored = data
+            continue
+        if handoff is not None and handoff not in _about(data):
+            continue
+        _take(life, data)
+    return life
+
+
 def _take(life: Life, data: Contract) -> None:
     if isinstance(data, LeadQualified):
         life.qualified = data
-    named = getattr(data, "handoff", None)
-    if isinstance(data, LeadQualified | LeadRouted) and named not in life.handoffs and named is not None:
-        life.handoffs.append(named)
+    elif isinstance(data, LeadRouted) and life.qualified is None:  # in the second of two stages
+        life.qualified = data.qualified
+    if isinstance(data, LeadQualified | LeadRouted | LeadHandedOver):
+        life.handoffs.extend(named for named in _about(data) if named not in life.handoffs)
     line = tell(data)
     if line is not None and data not in life.records:  # a record that was sent twice is one
         life.records.append(data)
         life.lines.append(line)
+
+
+def _about(data: Contract) -> tuple[str, ...]:
+    """The handoffs that a contract is about, in their order; with two stages, also the one before or after."""
+    if isinstance(data, LeadHandedOver):
+        return data.handoff, data.to
+    named = getattr(data, "handoff", None)
+    return () if named is None else (named,)
 
 
 async def _learnt(client: LogClient, life: Life, definition: str) -> None:
@@ -111,12 +127,15 @@ async def _learnt(client: LogClient, life: Life, definition: str) -> None:
 async def _of_handoff(client: LogClient, handoff: str) -> str:
     """Topics are keyed by lead, so this one search goes over all partitions."""
     needle = handoff.encode()
-    async for record in client.read("leads.qualified"):
-        if record.value is not None and needle in record.value and record.key is not None:
-            data = contract_of(record)
-            if data is not None and getattr(data, "handoff", None) == handoff:
-                return record.key.decode()
-    raise UserError(f"{handoff}: no such handoff on leads.qualified", fix="take one from leads.routed: baton tail")
+    for topic in ("leads.qualified", "leads.routed"):  # the second of two stages is on the latter only
+        async for record in client.read(topic):
+            if record.value is not None and needle in record.value and record.key is not None:
+                data = contract_of(record)
+                if data is not None and handoff in _about(data):
+                    return record.key.decode()
+    raise UserError(
+        f"{handoff}: no such handoff on leads.qualified or leads.routed", fix="take one from leads.routed: baton tail"
+    )
 
 
 async def _root(client: LogClient, person: str) -> str:

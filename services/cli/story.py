@@ -14,7 +14,7 @@ from baton_schemas.contract import Contract
 from baton_schemas.envelope import EnvelopeError, from_record
 from baton_schemas.feedback import ChangeNotice, InsightReported, LeadRecycled, OutcomeLabelled, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn, LedgerLine, Signature, Versions
-from baton_schemas.routing import LeadRouted, LeadUnrouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, LeadUnrouted, SlaEvent
 from services.cli.printable import printable
 from services.runtime.record import Record
 
@@ -111,10 +111,19 @@ def _routed(data: LeadRouted) -> Line:
     details += passed_over(data.decision.passed_over)
     clock = data.clock
     details.append(f"first touch due {moment(clock.due_at)} (policy {clock.policy}, calendar {clock.calendar})")
+    if (before := data.qualified.dossier.sales_qualified) is not None:
+        details.append(f"qualified by {before.rep or 'sales'} under handoff {before.handoff}")
+        details += [f"{note.rep or 'sales'} wrote: {note.text}" for note in before.notes]
     verbs = {"assigned": "assigned to", "reassigned": "taken from {} and given to", "merged": "merged, goes to",
              "passed_on": "passed on by {} to", "owner_changed": "moved in the CRM from {} to"}  # fmt: skip
     verb = verbs[data.change].format(data.previous_rep or "nobody")
-    return Line(data.at, f"{verb} {data.rep}, team {data.team}", "good", tuple(details))
+    to = {None: "", "qualify": " to qualify", "sell": " to sell"}[data.stage]
+    return Line(data.at, f"{verb} {data.rep}, team {data.team}{to}", "good", tuple(details))
+
+
+def _handed_over(data: LeadHandedOver) -> Line:
+    details = (f"handoff {data.handoff} is over", f"handoff {data.to} goes on with the lead")
+    return Line(data.at, f"qualified by {data.rep or 'sales'} and handed over", "good", details)
 
 
 def passed_over(reps: list[Any]) -> Iterator[str]:
@@ -211,6 +220,7 @@ _TELLERS: dict[type[Contract], Callable[[Any], Line]] = {
     LeadQualified: _qualified,
     LeadWithdrawn: _withdrawn,
     LeadRouted: _routed,
+    LeadHandedOver: _handed_over,
     LeadUnrouted: _unrouted,
     SlaEvent: _step,
     OutcomeReported: _outcome,

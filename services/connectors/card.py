@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from baton_schemas.contract import format_time
 from baton_schemas.leads import Contact, LedgerLine
 from baton_schemas.routing import LeadRouted
@@ -41,6 +43,7 @@ def story(routed: LeadRouted) -> str:
         f"Grade {qualified.grade}, {qualified.score:.1f} points ({qualified.tier}).",
         f"First touch due {format_time(routed.clock.due_at)[:16].replace('T', ' ')} UTC.",
         f"For {routed.rep}: {routed.decision.reason.replace('_', ' ')}.",
+        *_sales_qualified(routed),
         "",
         "Why it is good",
         *(_ledger(line) for line in sorted(dossier.ledger, key=lambda line: -line.points) if line.points),
@@ -74,6 +77,19 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text).rstrip()
 
 
+def _sales_qualified(routed: LeadRouted) -> list[str]:
+    """In the second of two stages: who qualified the lead, and what he wrote, the newest first."""
+    told = routed.qualified.dossier.sales_qualified
+    if told is None:
+        return []
+    lines = ["", f"Qualified by {told.rep or 'sales'} on {_day(told.at)} (handoff {told.handoff})"]
+    for note in reversed(told.notes):
+        by = f" by {note.channel}" if note.channel else ""
+        text = f"{_day(note.at)}  {note.rep or 'sales'}, {note.kind.replace('_', ' ')}{by}: {clean(note.text)}"
+        lines += wrap(text, _LONGEST_LINE, initial_indent="  ", subsequent_indent="    ")
+    return [*lines, f"  and {told.notes_cut} older notes"] if told.notes_cut else lines
+
+
 def _ledger(line: LedgerLine) -> str:
     when = "" if line.latest_at is None else f", last {_day(line.latest_at)}"
     times = f" ({line.count} times{when})" if line.count > 1 else f" ({when.removeprefix(', ')})" if when else ""
@@ -96,6 +112,7 @@ def _words(routed: LeadRouted) -> dict[str, str]:
         "team": routed.team,
         "due": format_time(routed.clock.due_at)[:16].replace("T", " "),
         "handoff": routed.handoff,
+        "stage": routed.stage or "",
     }
 
 

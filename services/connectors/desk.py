@@ -19,7 +19,7 @@ from baton_schemas.connectors import ConnectorLink
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import EnvelopeError, from_record
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.book import Book
 from services.connectors.deal import Deal
 from services.connectors.delivery import Delivery
@@ -33,8 +33,8 @@ from services.runtime.record import LogRecord
 
 _RECENT_MS = 600_000
 log = structlog.get_logger(__name__)
-CONTRACTS: dict[str, type[LeadRouted | LeadWithdrawn | SlaEvent]] = {
-    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, SlaEvent)
+CONTRACTS: dict[str, type[Order]] = {
+    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent)
 }
 
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from baton_schemas.connectors import ConnectorLink, SeenDeal
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.deal import Deal
 from services.connectors.observation import NOBODY
 from services.connectors.words import Words
 
-Order = LeadRouted | LeadWithdrawn | SlaEvent
+Order = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent
 _TOLD_STEPS = {"warned", "breached", "escalated"}
 
 
@@ -64,6 +64,9 @@ def decide(order: Order, link: ConnectorLink, deal: Deal | None, words: Words) -
         return Nothing("no_record") if deal is None else _saying(deal, words, step_text(order))
     if isinstance(order, LeadWithdrawn):
         return _withdrawal(order, deal, words)
+    if isinstance(order, LeadHandedOver):
+        text = f"Baton: qualified and handed over. Handoff {order.to} goes on with the lead. (version {order.version})"
+        return Nothing("no_record") if deal is None else _saying(deal, words, text)
     owner = words.owner(order.rep)
     if deal is None:
         return Nothing("people_decided") if _deleted_since(order, link) else Create(owner)
@@ -89,7 +92,7 @@ def carried_out(
     fields: dict[str, object] = {"version": max(link.version, order.version), "at": now}
     if isinstance(order, LeadWithdrawn):
         fields["withdrawn"] = True
-    else:
+    elif isinstance(order, LeadRouted):
         fields["rep"] = order.rep
         if words.owner(order.rep) is None:
             fields["unmapped"] = [*link.unmapped, f"{NOBODY}{order.rep} is nobody in the CRM"]

@@ -22,7 +22,20 @@ InsightField = Literal["pains", "objections", "competitors", "budget", "authorit
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 CARD_WORDS = frozenset(
-    {"company", "contact", "job_title", "country", "grade", "tier", "score", "territory", "team", "due", "handoff"}
+    {
+        "company",
+        "contact",
+        "job_title",
+        "country",
+        "grade",
+        "tier",
+        "score",
+        "territory",
+        "team",
+        "due",
+        "handoff",
+        "stage",
+    }
 )
 
 

@@ -13,7 +13,7 @@ from baton_schemas.contract import Contract
 from baton_schemas.envelope import envelop
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted
+from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.feedback import insights, labels, recycle
 from services.feedback.definitions import Agreement
 from services.feedback.erasures import Erasures
@@ -35,7 +35,9 @@ ANSWERS: dict[str, type[OutcomeReported | InsightReported]] = {
     OutcomeReported.TYPE: OutcomeReported,
     InsightReported.TYPE: InsightReported,
 }
-ROUTED: dict[str, type[LeadRouted | LeadWithdrawn]] = {LeadRouted.TYPE: LeadRouted, LeadWithdrawn.TYPE: LeadWithdrawn}
+ROUTED: dict[str, type[LeadRouted | LeadWithdrawn | LeadHandedOver]] = {
+    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver)
+}
 _ROUTED_BYTES = 1 << 20
 _UNKNOWN = ("unknown_handoff", "handoff", "send the id that leads.routed gave; nothing was routed under it")
 _APART = "lead and handoff are not from the same record of leads.routed"
@@ -67,7 +69,7 @@ class HandoffSide:
         return self._effects
 
     def routed(self, record: Record) -> None:
-        """A handoff came, changed hands, or was withdrawn. Raises Permanent."""
+        """A handoff came, changed hands, was withdrawn or handed over. Raises Permanent."""
         arrival = read(record, ROUTED, _ROUTED_BYTES)
         data, now = arrival.data, self._context.time(record)
         _check_key(arrival.key, data.lead)
@@ -80,9 +82,13 @@ class HandoffSide:
             if handoff is not None:
                 self._put(key, msgspec.structs.replace(handoff, withdrawn=True), now)
                 self._resume(key, now)
+        elif isinstance(data, LeadHandedOver):
+            if handoff is not None:
+                over = msgspec.structs.replace(handoff, handed_over=True)
+                self._put(key, self._concluded(key, over, over.life, arrival.cause, now), now)
         else:
             known = handoff or Handoff(data.lead, judged_by(data.qualified))
-            self._put(key, msgspec.structs.replace(known, lead=data.lead), now)
+            self._put(key, msgspec.structs.replace(known, lead=data.lead, stage=data.stage), now)
             self._resume(key, now)
 
     def answered(self, record: Record) -> None:
@@ -125,13 +131,13 @@ class HandoffSide:
             if not insights.says_something(data):
                 raise Permanent("invalid_field", field="data", fix="name a pain, objection, competitor, or BANT fact")
             self._send("feedback.insights", data.lead, data, f"{arrival.cause}/insight", now)
-            self._count("insight")
+            self._count("insight", handoff)
             return
         life = self._lived(key, handoff, data, arrival.ref, happened)
         if life == handoff.life:
-            self._count("nothing_new")
+            self._count("nothing_new", handoff)
             return
-        self._count(data.kind)
+        self._count(data.kind, handoff)
         self._put(key, self._concluded(key, handoff, life, arrival.cause, now), now)
 
     def _lived(self, key: bytes, handoff: Handoff, data: OutcomeReported, ref: bytes, happened: int) -> Life:
@@ -179,12 +185,12 @@ class HandoffSide:
     def _concluded(self, key: bytes, handoff: Handoff, life: Life, cause: str, now: int) -> Handoff:
         """What follows from the longer life: a label, a recycling, or the taking back of one."""
         seen = view(life)
-        told = labels.revised(handoff.told, seen)
+        told = labels.revised(handoff.told, seen, handoff.stage, handed_over=handoff.handed_over)
         if told is not None:
             label = label_to_send(key.decode(), handoff, told, now)
             self._send("feedback.labels", label.versions.definition, label, f"{cause}/label", now)
             self._observe("baton_labels_total", "none" if told.good is None else str(told.good).lower())
-        recycling = None if handoff.withdrawn else recycle.due(seen, self._catalogue)
+        recycling = None if handoff.over else recycle.due(seen, self._catalogue)
         if recycling != handoff.recycling:
             message = recycle.message(key.decode(), handoff, recycling, now, cause)
             self._send("leads.recycled", handoff.lead, message, f"{cause}/recycled", now)
@@ -226,11 +232,12 @@ class HandoffSide:
         headers, value = envelop(data, id=event_id, source=SOURCE, time=now)
         self._effects.sends.append(Send(topic, key.encode(), value, headers))
 
-    def _count(self, kind: str) -> None:
-        self._observe("baton_outcomes_total", kind)
+    def _count(self, kind: str, handoff: Handoff | None = None) -> None:
+        stage = "unknown" if handoff is None else handoff.stage or "one"
+        self._observe("baton_outcomes_total", kind, stage)
 
-    def _observe(self, metric: str, label: str) -> None:
-        self._effects.observations.append(Observation(metric, 1.0, (label,)))
+    def _observe(self, metric: str, *labels: str) -> None:
+        self._effects.observations.append(Observation(metric, 1.0, labels))
 
 
 def _turned(waiting: Waiting, code: str, field: str, fix: str, *, due: int) -> Waiting:

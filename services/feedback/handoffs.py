@@ -6,6 +6,7 @@ import msgspec
 
 from baton_schemas.feedback import OutcomeLabelled
 from baton_schemas.leads import LeadQualified, Versions
+from baton_schemas.routing import SalesStage
 from services.feedback.labels import Told
 from services.feedback.lifecycle import Life
 from services.feedback.packing import unpacker
@@ -47,7 +48,8 @@ class Recycling(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Handoff(msgspec.Struct, frozen=True, array_like=True):
-    """One handoff, as far as feedback cares."""
+    """One handoff, as far as feedback cares. With two stages of sales, `stage` is its own, and `handed_over` means that
+    another one goes on with the lead: what came of the lead is told there. New fields go to the end, with defaults."""
 
     lead: str
     judged: Judged
@@ -55,6 +57,13 @@ class Handoff(msgspec.Struct, frozen=True, array_like=True):
     told: Told = Told()
     recycling: Recycling | None = None
     withdrawn: bool = False
+    stage: SalesStage | None = None
+    handed_over: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing follows for the lead from what is still reported of it."""
+        return self.withdrawn or self.handed_over
 
 
 unpack_handoff = unpacker(Handoff)

@@ -6,12 +6,16 @@
 | rejected, lost         | what the reason's `learning` says: good, bad or none        |
 | routed .. accepted     | none yet: an accepted lead has promised, not shown, its worth |
 | reopened               | none: whatever was concluded is open again                  |
+
+With two stages of sales a lead teaches once, at the end of its way: the opportunity of a `qualify` handoff is only a
+promise, and one that was handed over says nothing any more; the `sell` handoff that goes on with the lead does.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from baton_schemas.routing import SalesStage
 from services.feedback.lifecycle import View
 
 _OF_LEARNING = {"good": True, "bad": False}
@@ -35,9 +39,10 @@ def good_of(view: View) -> bool | None:
     return None
 
 
-def revised(told: Told, view: View) -> Told | None:
+def revised(told: Told, view: View, stage: SalesStage | None = None, *, handed_over: bool = False) -> Told | None:
     """The label to send now, or None when nothing is new to learning: it was told, or there never was anything."""
-    good = good_of(view)
+    promised = stage == "qualify" and view.stage == "opportunity"
+    good = None if promised or handed_over else good_of(view)
     if good is None and told.good is None:
         return None
     reason = view.closing.reason if view.closing is not None else None

@@ -10,6 +10,7 @@ from baton_schemas.routing import (
     Clock,
     ClockKind,
     Decision,
+    LeadHandedOver,
     LeadRouted,
     LeadUnrouted,
     PassedOver,
@@ -67,6 +68,7 @@ def routed(
             config_set=occasion.rules.set_id,
         ),
         qualified=qualified,
+        stage=None if handoff.chain is None else handoff.chain.stage,
         at=occasion.at,
         cause=occasion.cause,
     )
@@ -129,6 +131,20 @@ def withdrawn(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merg
     occasion.send("leads.routed", lead, message, f"{handoff.id}/{handoff.version}/withdrawn")
 
 
+def handed_over(occasion: Occasion, lead: str, handoff: Handoff, to: str) -> None:
+    """The first of two stages is over: `to` goes on with the lead."""
+    message = LeadHandedOver(
+        lead=lead,
+        handoff=handoff.id,
+        version=handoff.version,
+        to=to,
+        rep=None if handoff.owner is None else handoff.owner.rep,
+        at=occasion.at,
+        cause=occasion.cause,
+    )
+    occasion.send("leads.routed", lead, message, f"{handoff.id}/{handoff.version}/handed_over")
+
+
 def step(
     occasion: Occasion, lead: str, handoff: Handoff, name: SlaStep, *, at: int | None = None, reason: str | None = None
 ) -> None:
@@ -176,6 +192,7 @@ def _step(
         elapsed_s=elapsed,
         reason=reason,
         clock=kind,
+        stage=None if handoff.chain is None else handoff.chain.stage,
         at=moment,
         cause=occasion.cause,
     )
@@ -240,6 +257,7 @@ __all__ = [
     "WARNED",
     "card",
     "clock_moved",
+    "handed_over",
     "notify",
     "routed",
     "silence_step",

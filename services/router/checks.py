@@ -8,7 +8,7 @@ from baton_schemas.configuration import ConfigKind
 from baton_schemas.documents.calendars import week_of
 from services.router.calendars import compile_calendar
 from services.router.rules import Documented, Documents, Rules, collect, compile_rules, read
-from services.router.territories import conflicts, holes, unknown_places
+from services.router.territories import conflicts, holes, unknown_places, unsold
 from services.runtime.errors import UserError
 
 MOST_WEEKS = 52
@@ -43,6 +43,7 @@ def problems_of(documented: Documented) -> list[tuple[ConfigKind, str]]:
             *unknown_places(documented.territories),
             *conflicts(documented.territories),
             *holes(documented.territories),
+            *unsold(documented.territories),
             *_too_slow(documented),
         ],
     }

@@ -11,10 +11,21 @@ from typing import Literal, get_args
 import msgspec
 
 from baton_schemas.feedback import OutcomeKind
+from services.router.chain import Chain
 from services.router.sla import FirstTouch, Silence
 
 Stage = Literal[
-    "open", "touched", "accepted", "opportunity", "won", "lost", "rejected", "reopened", "withdrawn", "unrouted"
+    "open",
+    "touched",
+    "accepted",
+    "opportunity",
+    "won",
+    "lost",
+    "rejected",
+    "reopened",
+    "withdrawn",
+    "unrouted",
+    "handed_over",
 ]
 Verdict = Literal["apply", "repeat", "late", "impossible"]
 
@@ -90,7 +101,7 @@ class Place(msgspec.Struct, array_like=True):
 class Handoff(msgspec.Struct, array_like=True):
     """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
     again; `told` means that the world knows of it, by leads.routed or leads.unrouted; `silence` is the disposition
-    clock while it runs; `place` None is a handoff to which contact pressure does not apply.
+    clock while it runs; `place` None is a handoff to which contact pressure does not apply; `chain` None is one stage.
 
     State of earlier versions is read on: new fields go to the end and have defaults."""
 
@@ -114,6 +125,13 @@ class Handoff(msgspec.Struct, array_like=True):
     qualified: bytes = b""
     silence: Silence | None = None
     place: Place | None = None
+    chain: Chain | None = None
+
+    def forget_story(self) -> None:
+        """It is not sent again: drops what is personal."""
+        self.qualified = b""
+        if self.chain is not None:
+            self.chain.notes = []
 
     @property
     def given(self) -> bool:
@@ -168,6 +186,8 @@ def judge(kind: OutcomeKind, stage: Stage) -> Verdict:
         return "apply"
     if _REPEATS.get(kind) == stage:
         return "repeat"
+    if stage == "handed_over":  # whoever goes on with the lead reports on a handoff of his own
+        return "impossible" if kind == "reopened" else "late"
     if stage == "withdrawn" or (stage in ("won", "lost", "rejected") and kind in _HARMLESS_AFTER_CLOSE):
         return "late"
     return "impossible"

@@ -39,7 +39,8 @@ def answer(occasion: Occasion, state: LeadState, reply: RoutingReply) -> None:
 def withdraw(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None = None) -> None:
     """The lead is none any more: takes it from whoever has it, at once, and gives the turn back (H3)."""
     if handoff.stage not in ACTIVE:
-        handoff.stage, handoff.qualified = ("unrouted" if handoff.stage == "unrouted" else "withdrawn"), b""
+        handoff.stage = "unrouted" if handoff.stage == "unrouted" else "withdrawn"
+        handoff.forget_story()
         return
     owner = handoff.owner
     handoff.version += 1
@@ -51,11 +52,14 @@ def withdraw(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merge
 
 
 def withdraw_named(occasion: Occasion, state: LeadState, withdrawal: LeadWithdrawn) -> bool:
-    """Carries out the scorer's withdrawal; False when the handoff is not known."""
+    """Carries out the scorer's withdrawal, also of the handoff that followed; False when it is not known."""
     handoff = state.handoffs.get(withdrawal.handoff)
     if handoff is None:
         return False
-    withdraw(occasion, withdrawal.lead, handoff, withdrawal.reason, withdrawal.merged_into)
+    following = None if handoff.chain is None else state.handoffs.get(handoff.chain.other or "")
+    for each in (handoff, following):
+        if each is not None:
+            withdraw(occasion, withdrawal.lead, each, withdrawal.reason, withdrawal.merged_into)
     return True
 
 
@@ -86,7 +90,7 @@ def close(occasion: Occasion, lead: str, handoff: Handoff, stage: Stage, reason:
     if stage == "withdrawn" or not handoff.given:
         pressure.give_back(occasion, lead, handoff)
     if stage == "withdrawn":
-        handoff.qualified = b""
+        handoff.forget_story()
     forget_later(occasion, lead, handoff)
 
 

@@ -7,10 +7,12 @@ from baton_schemas.documents.territories import Territory
 from baton_schemas.leads import LeadQualified
 from baton_schemas.routing import PressureReply
 from services.router import announce, claims, ladder, pressure
+from services.router.chain import Chain
 from services.router.handoff import ACTIVE, ROUTED, Handoff, LeadState
 from services.router.lead import forget_later
 from services.router.occasion import Occasion
 from services.router.refusals import Refusal, owner_of, refusal_of, tell_owner
+from services.router.territories import Match
 from services.router.where import match_of, territory_of
 
 OLDEST_START_MS = 30 * 86_400_000
@@ -19,28 +21,30 @@ OLDEST_START_MS = 30 * 86_400_000
 
 def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> None:
     """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
-    lead = qualified.lead
     if qualified.handoff in state.handoffs:
         return
     refusal = refusal_of(state, qualified)
-    where = None if refusal else _match(occasion, qualified)
-    if where is None:
-        refusal = refusal or Refusal("no_territory", "No territory takes this lead.")
-        state.handoffs[qualified.handoff] = Handoff(
-            qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
-        )
-        forget_later(occasion, lead, state.handoffs[qualified.handoff])
-        announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
-        tell_owner(occasion, state.handoffs[qualified.handoff], refusal)
+    match = None if refusal else match_of(occasion, qualified)
+    if match is None:
+        refuse(occasion, state, qualified, refusal or Refusal("no_territory", "No territory takes this lead."))
         return
     for earlier in state.handoffs.values():
         if earlier.stage not in ACTIVE:
-            earlier.qualified = b""
-    handoff = state.handoffs[qualified.handoff] = where
-    handoff.qualified = qualified.to_json()
+            earlier.forget_story()
+    handoff = state.handoffs[qualified.handoff] = handoff_of(qualified, match)
     handoff.qualified_at = max(min(qualified.at, occasion.at), occasion.at - OLDEST_START_MS)
     if pressure.admit(occasion, state, handoff, qualified):
         _go(occasion, state, handoff, qualified)
+
+
+def refuse(occasion: Occasion, state: LeadState, qualified: LeadQualified, refusal: Refusal) -> None:
+    """Says why this lead is not routed, and remembers that it was said: a repeat says nothing (L2)."""
+    handoff = state.handoffs[qualified.handoff] = Handoff(
+        qualified.handoff, qualified.versions.definition, qualified.tier, "", [], [], "unrouted"
+    )
+    forget_later(occasion, qualified.lead, handoff)
+    announce.unrouted(occasion, qualified, refusal.reason, refusal.detail, tell=refusal.tell)
+    tell_owner(occasion, handoff, refusal)
 
 
 def hear_account(occasion: Occasion, state: LeadState, reply: PressureReply) -> None:
@@ -70,15 +74,26 @@ def _go(occasion: Occasion, state: LeadState, handoff: Handoff, qualified: LeadQ
     handoff.told = False  # if it has to wait for a rep now, that is another reason
     if handoff.clock is None and occasion.rules.policies[territory.policy].clock_starts == "qualified":
         ladder.start(occasion, qualified.lead, handoff, pressure.free_since(handoff))
-    _ask_owner_first(occasion, state, handoff, qualified, territory)
+    ask(occasion, qualified.lead, handoff, territory, owner_of(state, qualified))
     ladder.set_timer(occasion, qualified.lead, handoff)
 
 
-def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
-    match = match_of(occasion, qualified)
-    if match is None:
-        return None
-    return Handoff(
+def ask(occasion: Occasion, lead: str, handoff: Handoff, territory: Territory, owner: str | None) -> None:
+    """Asks for a rep: the owner first, in his own team, then whose turn it is."""
+    rules = occasion.rules
+    crew = None if owner is None else rules.crew_of.get(owner)
+    if owner is None or crew is None:
+        claims.ask(occasion, lead, handoff, "assigned", territory.team, territory.pool)
+    elif crew.team.name == territory.team:
+        claims.ask(occasion, lead, handoff, "assigned", territory.team, territory.pool, preferred=owner)
+    else:
+        team, pool = crew.team.name, rules.pool_of(owner)
+        claims.ask(occasion, lead, handoff, "assigned", team, pool, preferred=owner, only_preferred=True)
+
+
+def handoff_of(qualified: LeadQualified, match: Match) -> Handoff:
+    """A new handoff in the territory that took the lead, with its story."""
+    handoff = Handoff(
         qualified.handoff,
         qualified.versions.definition,
         qualified.tier,
@@ -87,18 +102,7 @@ def _match(occasion: Occasion, qualified: LeadQualified) -> Handoff | None:
         list(match.passed_over),
         "open",
     )
-
-
-def _ask_owner_first(
-    occasion: Occasion, state: LeadState, handoff: Handoff, qualified: LeadQualified, territory: Territory
-) -> None:
-    rules = occasion.rules
-    owner = owner_of(state, qualified)
-    crew = None if owner is None else rules.crew_of.get(owner)
-    if owner is None or crew is None:
-        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool)
-    elif crew.team.name == territory.team:
-        claims.ask(occasion, qualified.lead, handoff, "assigned", territory.team, territory.pool, preferred=owner)
-    else:
-        team, pool = crew.team.name, rules.pool_of(owner)
-        claims.ask(occasion, qualified.lead, handoff, "assigned", team, pool, preferred=owner, only_preferred=True)
+    handoff.qualified = qualified.to_json()
+    if match.territory.stage == "qualify":
+        handoff.chain = Chain("qualify")
+    return handoff

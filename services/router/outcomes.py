@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from baton_schemas.feedback import OutcomeReported
-from services.router import announce, claims, disposition, ladder, lead, pressure
+from services.router import announce, chain, claims, disposition, ladder, lead, pressure, stages
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
 from services.router.where import territory_of
@@ -116,6 +116,8 @@ def _apply(occasion: Occasion, state: LeadState, handoff: Handoff, answer: Answe
         return
     if verdict == "impossible":
         fix = f"{outcome.kind} can't follow {handoff.stage}; send what happened between them first"
+        if handoff.stage == "handed_over":
+            fix = "this handoff was handed over: report on the one that goes on with the lead (LeadHandedOver.to)"
         occasion.refuse(answer.record, "impossible_order", "kind", fix)
         return
     if not _known(occasion, handoff, outcome):
@@ -128,9 +130,15 @@ def _apply(occasion: Occasion, state: LeadState, handoff: Handoff, answer: Answe
         if outcome.to is None:
             occasion.refuse(answer.record, "invalid_field", "to", "name the rep who has the lead now")
         else:
+            chain.note(handoff.chain, outcome, answer.moment)
             _take_over(occasion, outcome.lead, handoff, outcome.to, outcome.kind, outcome.kind)
         return
+    chain.note(handoff.chain, outcome, answer.moment)
     _EFFECTS[outcome.kind](occasion, handoff, answer)
+    if outcome.kind == "opportunity" and stages.hand_over(occasion, state, handoff, outcome):
+        wake_early(occasion, outcome.lead, state)
+    elif outcome.kind in ("won", "lost", "rejected"):
+        stages.tell_qualifier(occasion, handoff, outcome.kind, outcome.reason)
 
 
 def _superseded(state: LeadState, handoff: Handoff) -> bool:

@@ -107,8 +107,10 @@ def is_held(handoff: Handoff) -> bool:
 
 
 def free_since(handoff: Handoff) -> int:
-    """Since when the lead may be given: since it qualified, or since contact pressure let it go. Nobody is blamed for
-    that wait."""
+    """Since when the lead may be given: since it qualified, or since contact pressure let it go; since it was handed
+    over, in the second of two stages. Nobody is blamed for what was before."""
+    if handoff.chain is not None and handoff.chain.stage == "sell":
+        return handoff.chain.since
     place = handoff.place
     return place.at if place is not None and place.told else handoff.qualified_at
 

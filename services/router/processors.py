@@ -15,13 +15,14 @@ from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import AssignRequest, PressureReply, PressureRequest, ReleaseRequest, RoutingReply
-from services.router import announce, disposition, ladder, lead, opening, outcomes, pressure
+from services.router import disposition, ladder, lead, opening, outcomes, pressure
 from services.router.accounts import AccountState, Gate
 from services.router.erasures import erased_at
 from services.router.handoff import LeadState
 from services.router.intake import Arrived, accepted, key_of, read
 from services.router.occasion import ACCOUNT, LEAD, TEAM, Occasion
 from services.router.packing import STATE_VERSION, Packing
+from services.router.refusals import Refusal
 from services.router.repeats import ACCOUNT_MEMORY, LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
 from services.router.rulebook import Rulebook
 from services.router.team import QUEUE, Desk, TeamState
@@ -140,9 +141,9 @@ class Shift:
         data = arrived.data
         if isinstance(data, LeadQualified):
             if data.handoff not in state.handoffs and erased_at(self._context.globals, arrived.key) >= data.at:
-                announce.unrouted(occasion, data, "erased", "This person was erased after qualifying.")
-                return
-            opening.qualify(occasion, state, data)
+                opening.refuse(occasion, state, data, Refusal("erased", "This person was erased after qualifying."))
+            else:
+                opening.qualify(occasion, state, data)
             outcomes.wake_early(occasion, arrived.key, state)
         elif isinstance(data, LeadWithdrawn) and not lead.withdraw_named(occasion, state, data):
             raise Permanent("unknown_handoff", field="handoff", fix="withdraw what leads.qualified announced")

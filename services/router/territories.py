@@ -56,23 +56,32 @@ class Match:
 
 
 class TerritoryMap:
-    """Territories sorted by specificity: `match` is one walk over them."""
+    """Territories sorted by specificity: `match` is one walk over them. Those that sell are a map of their own."""
 
-    __slots__ = ("_by_name", "_industries", "_order", "_sorted")
+    __slots__ = ("_by_name", "_industries", "_order", "_selling", "_sorted")
 
     def __init__(self, document: Territories) -> None:
         self._order = tuple(document.order)
         self._by_name = {territory.name: territory for territory in document.territories}
-        self._sorted = sorted(document.territories, key=self._rank)
+        ranked = sorted(document.territories, key=self._rank)
+        self._sorted = [territory for territory in ranked if territory.stage != "sell"]
+        self._selling = [territory for territory in ranked if territory.stage == "sell"]
         self._industries = {t.name: {name.strip().casefold() for name in t.industries} for t in document.territories}
 
     def get(self, name: str) -> Territory | None:
         """The territory of that name."""
         return self._by_name.get(name)
 
-    def match(self, lead: Profile) -> Match | None:
-        """The most specific territory that takes the lead, or None: then there is a hole that the document declares."""
-        found = [territory for territory in self._sorted if self.takes(territory, lead)]
+    @property
+    def sellers(self) -> frozenset[str]:
+        """The teams that sell what others have qualified."""
+        return frozenset(territory.team for territory in self._selling)
+
+    def match(self, lead: Profile, *, sell: bool = False) -> Match | None:
+        """The most specific territory that takes the lead, of those that sell when `sell`. None: nobody takes it; of
+        the others, that is a hole that the document declares."""
+        among = self._selling if sell else self._sorted
+        found = [territory for territory in among if self.takes(territory, lead)]
         if not found:
             return None
         first, *others = found
@@ -112,7 +121,7 @@ def conflicts(document: Territories) -> list[str]:
     atlas = TerritoryMap(document)
     problems = []
     for one, other in combinations(document.territories, 2):
-        if atlas.conditions(one) != atlas.conditions(other):
+        if (one.stage == "sell") != (other.stage == "sell") or atlas.conditions(one) != atlas.conditions(other):
             continue
         example = next(
             (lead for lead in _leads([one, other]) if atlas.takes(one, lead) and atlas.takes(other, lead)), None
@@ -128,17 +137,37 @@ def conflicts(document: Territories) -> list[str]:
 def holes(document: Territories) -> list[str]:
     """Leads that no territory takes, as examples, each with the territories that come nearest. At most five."""
     atlas = TerritoryMap(document)
-    if any(territory.catch_all for territory in document.territories):
+    first = [territory for territory in document.territories if territory.stage != "sell"]
+    if any(territory.catch_all for territory in first):
         return []
     named_only = document.elsewhere == "unrouted"
     problems: list[str] = []
-    for lead in _leads(document.territories, named_only=named_only):
-        if any(atlas.takes(territory, lead) for territory in document.territories):
+    for lead in _leads(first, named_only=named_only):
+        if atlas.match(lead) is not None:
             continue
-        near = [t.name for t in document.territories if not t.countries or lead.country in t.countries]
+        near = [t.name for t in first if not t.countries or lead.country in t.countries]
         beside = f" (beside {', '.join(map(repr, near))})" if near else ""
         fix = "add a territory with `catch_all: true`" + ("" if named_only else ", or say `elsewhere: unrouted`")
         problems.append(f"territories: nobody takes a lead with {lead}{beside} - {fix}")
+        if len(problems) == MOST_HOLES:
+            break
+    return problems
+
+
+def unsold(document: Territories) -> list[str]:
+    """Leads that a territory qualifies and none sells, as examples. At most five."""
+    atlas = TerritoryMap(document)
+    if not atlas.sellers or any(territory.catch_all for territory in document.territories if territory.stage == "sell"):
+        return []
+    problems: list[str] = []
+    for lead in _leads(document.territories):
+        match = atlas.match(lead)
+        if match is None or match.territory.stage != "qualify" or atlas.match(lead, sell=True) is not None:
+            continue
+        problems.append(
+            f"territories: {match.territory.name!r} qualifies a lead with {lead}, and nobody sells to it"
+            " - add a territory with `stage: sell` that takes it, or one with `catch_all: true`"
+        )
         if len(problems) == MOST_HOLES:
             break
     return problems

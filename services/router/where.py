@@ -13,11 +13,11 @@ from services.router.sla import urgency
 from services.router.territories import Match, profile
 
 
-def match_of(occasion: Occasion, qualified: LeadQualified) -> Match | None:
-    """The most specific territory that takes the lead, or None."""
+def match_of(occasion: Occasion, qualified: LeadQualified, *, sell: bool = False) -> Match | None:
+    """The most specific territory that takes the lead, of those that sell when `sell`; or None."""
     contact = qualified.contact
     return occasion.rules.territories.match(
-        profile(contact.country, contact.region, contact.employees, contact.industry)
+        profile(contact.country, contact.region, contact.employees, contact.industry), sell=sell
     )
 
 
@@ -26,7 +26,8 @@ def territory_of(occasion: Occasion, handoff: Handoff) -> Territory | None:
     known = occasion.rules.territories.get(handoff.territory)
     if known is not None or not handoff.qualified:
         return known
-    match = match_of(occasion, LeadQualified.model_validate_json(handoff.qualified))
+    sell = handoff.chain is not None and handoff.chain.stage == "sell"
+    match = match_of(occasion, LeadQualified.model_validate_json(handoff.qualified), sell=sell)
     if match is None:
         return None
     handoff.territory = match.territory.name

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from baton_schemas.envelope import from_record, to_headers
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted
+from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.runtime.effects import Send
 from services.runtime.record import Record
 from services.simulator.people import Person
@@ -38,6 +38,9 @@ class Desks:
         event = from_record(record.headers, record.value)
         if event.type == LeadWithdrawn.TYPE:
             self._versions[LeadWithdrawn.model_validate_json(event.data or b"").handoff] = _GONE
+            return
+        if event.type == LeadHandedOver.TYPE:  # who goes on with the lead has a handoff of his own
+            self._versions[LeadHandedOver.model_validate_json(event.data or b"").handoff] = _GONE
             return
         routed = LeadRouted.model_validate_json(event.data or b"")
         reps = self._teams.setdefault(routed.team, set())

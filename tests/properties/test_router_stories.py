@@ -16,7 +16,7 @@ import pytest
 from baton_schemas.envelope import from_record
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadWithdrawn
-from baton_schemas.routing import AssignRequest, LeadRouted, SlaEvent
+from baton_schemas.routing import AssignRequest, LeadHandedOver, LeadRouted, SlaEvent
 from services.router.handoff import ACTIVE, ROUTED
 from services.router.sla import BREACHED
 from services.runtime.memory import Faults
@@ -33,7 +33,8 @@ AWAY = DOCUMENTS["teams"].replace(
     "{id: ann, capacity: 3}", "{id: ann, capacity: 3, absences: [{from: 2026-03-03, until: 2026-03-04}]}"
 )
 SLA = DOCUMENTS["sla"].replace("max_reassignments: 1", "max_reassignments: 1, disposition_minutes: 60")
-CAPACITY = {"ann": 3, "ben": 3, "cyn": 3, "pia": 2}
+CAPACITY = {"ann": 3, "ben": 3, "cyn": 3, "pia": 2, "eva": 3, "fay": 3}
+TEAMS = ("dach", "big", "field")
 
 
 class Teller:
@@ -135,7 +136,7 @@ def tell(
 
 def check_capacity(story: Story) -> None:
     charged = {(r.handoff, r.version) for r in story.told("routing.requests", AssignRequest) if r.charged}
-    for team in ("dach", "big"):
+    for team in TEAMS:
         held: Counter[str] = Counter()
         for key, claim in story.team(team).claims.items():
             handoff, _, version = key.partition("/")
@@ -157,8 +158,11 @@ def check_owners(story: Story) -> None:
         if event.type == LeadWithdrawn.TYPE:
             gone.add(LeadWithdrawn.model_validate_json(event.data or b"").handoff)
             continue
+        if event.type == LeadHandedOver.TYPE:
+            gone.add(LeadHandedOver.model_validate_json(event.data or b"").handoff)
+            continue
         routed = LeadRouted.model_validate_json(event.data or b"")
-        assert routed.handoff not in gone, "routed after it was withdrawn"
+        assert routed.handoff not in gone, "routed after it was withdrawn or handed over"
         assert routed.version > latest.get(routed.handoff, 0), (
             "two owners for one version, or an older one after a newer"
         )
@@ -184,7 +188,7 @@ def check_conservation(story: Story) -> None:
 def check_claims(story: Story) -> None:
     """What teams hold is what leads have, and what waits is what leads ask for."""
     held, waiting = set(), set()
-    for team in ("dach", "big"):
+    for team in TEAMS:
         held |= set(story.team(team).claims)
         waiting |= {f"{w.handoff}/{w.version}" for w in story.team(team).queue}
     owned, asked = set(), set()

@@ -34,7 +34,10 @@ class Size(Document):
 
 class Territory(Document):
     """A part of the market. An absent condition means any value, known or not; a lead whose value is not known fails a
-    condition on it. `regions` are ISO 3166-2 codes without the country (CA, BY) and need exactly one country."""
+    condition on it. `regions` are ISO 3166-2 codes without the country (CA, BY) and need exactly one country.
+
+    With two stages of sales, `stage` says whose a territory is: a lead of a `qualify` one (BDRs) is given to a `sell`
+    one (AEs) when its rep reports an opportunity. Absent: one rep does both."""
 
     name: Name
     countries: list[Country] = []
@@ -46,6 +49,7 @@ class Territory(Document):
     pool: Name
     calendar: Name | None = Field(None, description="hours in which its clocks run; the team's when absent")
     policy: Name
+    stage: Literal["qualify", "sell"] | None = None
 
     @model_validator(mode="after")
     def _conditions(self) -> Self:
@@ -61,7 +65,8 @@ class Territory(Document):
 
 class Territories(Document):
     """All territories of a set. Where several match, the one with the condition that stands first in `order` wins, then
-    the next; so each pair that can match one lead must differ in which conditions it has."""
+    the next; so each pair that can match one lead must differ in which conditions it has. Territories that `sell` are a
+    map of their own beside the others: they take what `qualify` territories hand over, and nothing else."""
 
     territories: list[Territory] = Field(min_length=1)
     order: list[Dimension] = Field(list(DIMENSIONS), description="the most specific condition first")
@@ -74,4 +79,9 @@ class Territories(Document):
         unique("territories", [territory.name for territory in self.territories])
         if sorted(self.order) != sorted(DIMENSIONS):
             raise ValueError(f"order: name each of {', '.join(DIMENSIONS)} once")
+        stages = {territory.stage for territory in self.territories}
+        if "qualify" in stages and "sell" not in stages:
+            raise ValueError("nobody sells: give a territory `stage: sell`, or take `stage: qualify` away")
+        if "sell" in stages and "qualify" not in stages:
+            raise ValueError("nobody qualifies for `stage: sell`: give the BDRs' territories `stage: qualify`")
         return self

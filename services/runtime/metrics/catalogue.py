@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import get_args
 
 from baton_schemas.feedback import OutcomeKind
+from baton_schemas.routing import SalesStage
 from services.runtime.metrics.declaration import Label, Metric, MetricMisuse
 
 TOPIC = Label("topic")
@@ -64,6 +65,13 @@ _ALL = (
         "router",
         "Handoffs given to a rep, by what changed.",
         (Label("change", values=("assigned", "reassigned", "owner_changed", "passed_on", "merged")), TERRITORY),
+    ),
+    Metric(
+        "baton_leads_handed_over_total",
+        "counter",
+        "router",
+        "With two stages: leads that sales qualified and handed over, by the territory that qualified them.",
+        (TERRITORY,),
     ),
     Metric("baton_leads_waiting", "level", "router", "Leads that wait for a rep with capacity."),
     Metric(
@@ -124,8 +132,12 @@ _ALL = (
         "baton_outcomes_total",
         "counter",
         "feedback",
-        "Outcomes that sales reported.",
-        (Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased")),),
+        "Outcomes that sales reported, by the stage of their handoff: one, or the first or second of two; unknown for "
+        "what waits or is not kept.",
+        (
+            Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased")),
+            Label("stage", values=("one", *get_args(SalesStage), "unknown")),
+        ),
     ),
     Metric("baton_leads_recycled_total", "counter", "feedback", "Leads given back to marketing.", (REASON,)),
     Metric(

@@ -68,7 +68,7 @@ def test_an_honest_log_holds_and_every_law_had_something_to_look_at() -> None:
     verdicts = judged(records())
     assert [verdict.law for verdict in verdicts.values() if not verdict.holds] == []
     assert all(verdict.looked_at for verdict in verdicts.values())
-    assert len(verdicts) == 6
+    assert len(verdicts) == 7
 
 
 def changed(record: LogRecord, **fields: object) -> LogRecord:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from baton_schemas.connectors import ConnectorLink, SeenDeal
-from baton_schemas.routing import LeadRouted
+from baton_schemas.envelope import envelop
+from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.connectors.deal import Remark
+from services.connectors.desk import read
 from services.connectors.orders import Change, Create, Nothing, adopted, carried_out, decide, is_old, step_text, wanted
+from services.runtime.record import LogRecord
 from tests.unit.connectors.deals import ANN, HANDOFF, LEAD, NOW, US, deal, link, routed, step, withdrawn, words
 
 NEW = ConnectorLink(connector="tryton", lead=LEAD, handoff=HANDOFF, at=NOW)
@@ -149,3 +152,20 @@ def test_steps_of_the_clock_are_said_once_on_the_record() -> None:
     said = Remark("5", step_text(step()), US, NOW)
     assert decide(step(), link(), deal(remarks=(said,)), words()) == Nothing("said_already")
     assert [wanted(step(step=name)) for name in ("started", "met", "warned", "escalated")] == [False, False, True, True]
+
+
+def test_the_bdr_reads_on_his_record_that_another_handoff_goes_on_with_the_lead() -> None:
+    order = LeadHandedOver(lead=LEAD, handoff=HANDOFF, version=2, to="h2", rep="ann", at=NOW, cause="c")
+    converted = deal(stage="converted", by=ANN)
+    seen = SeenDeal(stage="converted", owner="7", accepted=True)
+    action = decide(order, link(seen=seen), converted, words())
+    headers, value = envelop(order, id="1", source="/baton/router", time=NOW)
+    assert read(LogRecord("leads.routed", 0, 0, NOW, b"k", value, headers)) == order
+    assert wanted(order)
+    assert action == Change(remark="Baton: qualified and handed over. Handoff h2 goes on with the lead. (version 2)")
+    after = carried_out(order, link(seen=seen), action, converted, words(), now=NOW)
+    assert (after.version, after.rep, after.owner, after.seen, after.withdrawn) == (2, "ann", "7", seen, False)
+    said = converted._replace(remarks=(Remark("5", action.remark or "", US, NOW),))
+    assert decide(order, link(seen=seen), said, words()) == Nothing("said_already")
+    assert decide(order, link(record=None), None, words()) == Nothing("no_record")
+    assert decide(order, after, converted, words()) == Nothing("old_version")

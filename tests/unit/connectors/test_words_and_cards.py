@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton_schemas.leads import Engaged
+from baton_schemas.leads import Engaged, SalesNote, SalesQualified
 from services.connectors.card import LONGEST_STORY, card, story
 from services.connectors.settings import Mapping, Stage
 from services.connectors.tryton.settings import TrytonSettings
@@ -113,3 +113,23 @@ def test_a_long_story_is_cut_and_says_so() -> None:
     text = story(order.model_copy(update={"qualified": order.qualified.model_copy(update={"dossier": dossier})}))
     assert len(text) <= LONGEST_STORY + 100
     assert text.endswith("more lines: baton explain tells the rest)")
+
+
+def test_the_card_of_a_second_stage_shows_who_qualified_and_what_he_wrote() -> None:
+    order = routed(stage="sell")
+    notes = [
+        SalesNote(at=0, kind="touched", rep="ann", channel="phone", text="Call after four"),
+        SalesNote(at=86_400_000, kind="opportunity", rep="ann", text="Wants a demo\non Friday " + "x" * 900),
+    ]
+    told = SalesQualified(handoff="h1", rep="ann", at=86_400_000, notes=notes, notes_cut=2)
+    dossier = order.qualified.dossier.model_copy(update={"sales_qualified": told})
+    order = order.model_copy(update={"qualified": order.qualified.model_copy(update={"dossier": dossier})})
+    found = card(order, "7", "{company} ({stage})")
+    assert found.title == "Example Machine Works (sell)"
+    lines = found.story.splitlines()
+    start = lines.index("Qualified by ann on 1970-01-02 (handoff h1)")
+    assert lines[start + 1].startswith("  1970-01-02  ann, opportunity: Wants a demo on Friday")
+    assert "  1970-01-01  ann, touched by phone: Call after four" in lines
+    assert "  and 2 older notes" in lines
+    assert sum(line.count("x") for line in lines[start + 1 : start + 4]) == 900, "a long note is shown whole"
+    assert "Qualified by" not in card(routed(), "7", "{company}").story

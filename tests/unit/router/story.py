@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from services.router.team import TeamState
 from services.runtime.clock import ManualClock
 from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import Faults, MemoryEngine
+from services.runtime.processor import Processor
 from services.runtime.record import LogRecord
 
 C = TypeVar("C", bound=Contract)
@@ -77,12 +78,18 @@ class Story:
         faults: Faults | None = None,
         max_batch: int = 1000,
         start: int = MONDAY_9,
+        beside: Sequence[Processor] = (),
         **documents: str,
     ) -> None:
         self.clock = ManualClock(start)
         self.router = RouterProcessor()
         self.engine = MemoryEngine(
-            [self.router], clock=self.clock, partitions=partitions, seed=seed, faults=faults, max_batch=max_batch
+            [self.router, *beside],
+            clock=self.clock,
+            partitions=partitions,
+            seed=seed,
+            faults=faults,
+            max_batch=max_batch,
         )
         self._serial = 0
         self.configure(**documents)

@@ -311,6 +311,9 @@ def test_an_erased_person_is_withdrawn_with_the_next_record_and_not_routed_again
     older = story.qualify("k1", n=2, at=story.now - 30_000)
     assert story.unrouted(older)[0].reason == "erased"
     story.wait(MINUTE)
+    story.copy("leads.qualified", -1)
+    assert len(story.unrouted(older)) == 1, "a repeat says nothing"
+    story.wait(MINUTE)
     assert story.owner(story.qualify("k1", n=3)) is not None
 
 

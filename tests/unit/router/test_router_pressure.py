@@ -317,3 +317,22 @@ def test_a_held_lead_whose_territory_is_gone_is_left_to_people() -> None:
     assert [one.reason for one in told.unrouted(third)] == ["contact_pressure", "no_territory"]
     told.report("k1", third, "owner_changed", to="ben")
     assert told.owner(third) == "ben"
+
+
+def test_who_waits_at_an_account_goes_before_who_comes_when_there_is_room_again() -> None:
+    told = story()
+    *_, fourth = colleagues(told, 4)
+    told.configure(teams=ROOMY, sla=SLA.replace("handoffs: 3", "handoffs: 4"))
+    newcomer = told.qualify("c9", account=ACME, tier="hot")
+    assert told.routed(fourth)
+    assert told.unrouted(newcomer)[0].reason == "contact_pressure"
+
+
+def test_a_waiting_colleague_whose_territory_is_gone_leaves_his_place_to_others() -> None:
+    told = story()
+    one, *_, fourth = colleagues(told, 4)
+    austria = "territories: [{name: at, countries: [AT], team: dach, pool: inbound, policy: standard}]\n"
+    told.configure(sla=SLA, teams=ROOMY, territories="elsewhere: unrouted\n" + austria)
+    told.withdraw("c0", one)
+    assert [each.reason for each in told.unrouted(fourth)] == ["contact_pressure", "no_territory"]
+    assert len(told.account(ACME).places) == 2

@@ -9,7 +9,7 @@ from functools import cache
 from baton_schemas.engagement import Identifiers
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import Contact, Dossier, Engaged, LeadQualified, LeadWithdrawn, Versions
-from baton_schemas.routing import Clock, Decision, LeadRouted
+from baton_schemas.routing import Clock, Decision, LeadHandedOver, LeadRouted
 from services.cli.publishing.cloudevents import parse_cloud_event
 from services.runtime.effects import Send
 from services.runtime.record import LogRecord
@@ -104,7 +104,7 @@ def test_the_truth_rewards_what_hand_set_points_underrate() -> None:
     assert truth(None, {"webinar_attended"}).won < 0.1
 
 
-def record(data: LeadRouted | LeadWithdrawn) -> LogRecord:
+def record(data: LeadRouted | LeadWithdrawn | LeadHandedOver) -> LogRecord:
     headers = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"/r"), ("ce_type", data.TYPE.encode()))
     return LogRecord("leads.routed", 0, 0, START, b"k", data.to_json(), headers)
 
@@ -123,6 +123,16 @@ def test_the_protagonist_is_forgotten_once_and_then_won() -> None:
     desks.take(record(routed(hero, 2, "rep-2")))
     told = reported(desks.due(START + 100 * HOUR_MS))
     assert told == [("touched", "rep-2"), ("accepted", "rep-2"), ("opportunity", "rep-2"), ("won", "rep-2")]
+
+
+def test_who_handed_a_lead_over_reports_no_more_of_it() -> None:
+    hero = world().protagonist
+    desks = Desks(world().people, seed=1)
+    desks.take(record(routed(hero, 2, "rep-2")))
+    handoff = routed(hero).handoff
+    over = LeadHandedOver(lead="k1.lead", handoff=handoff, version=3, to="h9", at=START, cause="c")
+    desks.take(record(over))
+    assert desks.due(START + 100 * HOUR_MS) == []
 
 
 def test_a_lead_that_was_taken_away_or_withdrawn_is_not_called_by_the_old_rep() -> None:
