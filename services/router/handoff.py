@@ -169,6 +169,11 @@ class LeadState(msgspec.Struct, array_like=True):
                 return handoff
         return None
 
+    def following(self, handoff: Handoff) -> Handoff | None:
+        """The handoff that goes on with the lead of a `qualify` one that was handed over."""
+        chain = handoff.chain
+        return None if chain is None or chain.stage != "qualify" else self.handoffs.get(chain.other or "")
+
     @property
     def blank(self) -> bool:
         """Whether there is nothing left to remember."""

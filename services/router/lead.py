@@ -56,8 +56,7 @@ def withdraw_named(occasion: Occasion, state: LeadState, withdrawal: LeadWithdra
     handoff = state.handoffs.get(withdrawal.handoff)
     if handoff is None:
         return False
-    following = None if handoff.chain is None else state.handoffs.get(handoff.chain.other or "")
-    for each in (handoff, following):
+    for each in (handoff, state.following(handoff)):
         if each is not None:
             withdraw(occasion, withdrawal.lead, each, withdrawal.reason, withdrawal.merged_into)
     return True
@@ -103,13 +102,16 @@ def say_ended(occasion: Occasion, handoff: Handoff, reason: str) -> None:
 
 
 def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
-    """Drops handoffs that were closed long ago, and sets the timer for the next."""
+    """Drops handoffs that were closed long ago, and sets the timer for the next. The first of two stages is remembered
+    as long as the second: what takes the qualification back names the first."""
     oldest: int | None = None
     for handoff in list(state.handoffs.values()):
         if handoff.closed_at is None:
             continue
         if handoff.closed_at + FORGET_AFTER_MS <= occasion.at:
-            del state.handoffs[handoff.id]
+            following = state.following(handoff)
+            if following is None or (following.closed_at or occasion.at) + FORGET_AFTER_MS <= occasion.at:
+                del state.handoffs[handoff.id]
         else:
             oldest = min(handoff.closed_at, oldest or handoff.closed_at)
     if not state.handoffs:

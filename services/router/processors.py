@@ -212,13 +212,14 @@ class Shift:
         """Applies what was held for handoffs that are known by now; refuses what waited in vain."""
         if not state.early:
             return
-        for record, known in outcomes.early_records(state, occasion.at):
-            arrived = read(record, _OUTCOMES)
-            earlier = replace(occasion, cause=arrived.cause)
-            if known and isinstance(arrived.data, OutcomeReported):
-                self._hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))
-            else:
-                outcomes.expire(earlier, record)
+        while ready := outcomes.early_records(state, occasion.at):  # one may begin the handoff that the next is about
+            for record, known in ready:
+                arrived = read(record, _OUTCOMES)
+                earlier = replace(occasion, cause=arrived.cause)
+                if known and isinstance(arrived.data, OutcomeReported):
+                    self._hear(earlier, state, outcomes.Answer(arrived.data, record, self._context.time(record)))
+                else:
+                    outcomes.expire(earlier, record)
         outcomes.set_early_timer(occasion, person, state)
 
     def _hear(self, occasion: Occasion, state: LeadState, answer: outcomes.Answer) -> None:

@@ -77,10 +77,10 @@ def _begin(occasion: Occasion, state: LeadState, second: Handoff, match: Match, 
     if occasion.rules.policies[match.territory.policy].clock_starts == "qualified":
         ladder.start(occasion, qualified.lead, second, occasion.at)
     had_it = None if second.chain is None else second.chain.rep
-    sellers = occasion.rules.territories.sellers
+    rules = occasion.rules
+    pools = [rules.crews[each.team].pools[each.pool] for each in rules.territories.selling]
     for rep in (outcome.to, had_it, owner_of(state, qualified)):
-        crew = None if rep is None else occasion.rules.crew_of.get(rep)
-        if crew is not None and crew.team.name in sellers:
+        if rep is not None and any(rep in pool for pool in pools):
             opening.ask(occasion, qualified.lead, second, match.territory, rep)
             break
     else:

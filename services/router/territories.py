@@ -73,9 +73,9 @@ class TerritoryMap:
         return self._by_name.get(name)
 
     @property
-    def sellers(self) -> frozenset[str]:
-        """The teams that sell what others have qualified."""
-        return frozenset(territory.team for territory in self._selling)
+    def selling(self) -> Sequence[Territory]:
+        """The territories that take what others have qualified; empty where there is one stage."""
+        return self._selling
 
     def match(self, lead: Profile, *, sell: bool = False) -> Match | None:
         """The most specific territory that takes the lead, of those that sell when `sell`. None: nobody takes it; of
@@ -157,7 +157,7 @@ def holes(document: Territories) -> list[str]:
 def unsold(document: Territories) -> list[str]:
     """Leads that a territory qualifies and none sells, as examples. At most five."""
     atlas = TerritoryMap(document)
-    if not atlas.sellers or any(territory.catch_all for territory in document.territories if territory.stage == "sell"):
+    if not atlas.selling or any(territory.catch_all for territory in document.territories if territory.stage == "sell"):
         return []
     problems: list[str] = []
     for lead in _leads(document.territories):

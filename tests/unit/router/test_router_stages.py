@@ -11,7 +11,7 @@ import pytest
 from baton_schemas.configuration import ErasureRequested
 from baton_schemas.crm import AccountStanding
 from baton_schemas.feedback import Notification
-from baton_schemas.keys import sale_id
+from baton_schemas.keys import handoff_id, sale_id
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, SlaEvent
 from services.router.chain import LONGEST_NOTE, MOST_NOTES
@@ -398,3 +398,42 @@ def test_the_example_passes_and_works() -> None:
     large = story.qualify("k2", country="FR", employees=5000)
     story.report("k2", large, "opportunity", rep=story.owner(large))
     assert len(story.told("leads.routed", LeadHandedOver)) == 1
+
+
+def test_in_one_team_with_two_pools_the_bdr_does_not_get_his_own_lead_back() -> None:
+    teams = """
+teams:
+  - name: dach
+    manager: boss
+    calendar: berlin
+    reps: [{id: ann, capacity: 3}, {id: ben, capacity: 3}, {id: eva, capacity: 3}]
+    pools: [{name: inbound, members: [{rep: ann}, {rep: ben}]}, {name: closers, members: [{rep: eva}]}]
+"""
+    territories = """
+elsewhere: unrouted
+territories:
+  - {name: dach, countries: [DE, AT], stage: qualify, team: dach, pool: inbound, policy: standard}
+  - {name: dach-sales, countries: [DE, AT], stage: sell, team: dach, pool: closers, policy: standard}
+"""
+    story = Story(territories=territories, teams=teams)
+    first, second = handed_over(story)
+    assert (story.owner(first), story.owner(second)) == ("ann", "eva")
+
+
+def test_a_long_sale_is_withdrawn_by_the_qualification_that_began_it() -> None:
+    story = two_stages()
+    first, second = handed_over(story)
+    story.report("k1", second, "opportunity", rep=story.owner(second))
+    story.wait(100 * DAY)
+    story.withdraw("k1", first)
+    assert story.dead("leads.qualified") == []
+    assert story.owner(second) is None
+
+
+def test_what_came_before_both_handoffs_is_heard_in_one_go() -> None:
+    story = two_stages()
+    first = handoff_id("k1", "b2b", 1)
+    story.report("k1", first, "opportunity", rep="ann", run=False)
+    story.report("k1", sale_id(first), "touched", rep="eva")
+    story.qualify("k1")
+    assert story.steps(sale_id(first)) == ["started", "met"]
