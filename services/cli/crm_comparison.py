@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from baton_schemas.envelope import from_record
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted
+from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.cli.conservation import Verdict, verdict
 from services.connectors.deal import Deal
 from services.connectors.observation import CLOSED
@@ -23,7 +23,7 @@ from services.connectors.words import Words
 from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
-TOPICS = ("leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead")
+TOPICS = ("leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead", "feedback.events.dead")
 _SILENT_STEPS = {("offered", "accepted"), ("offered", "opportunity"), ("accepted", "opportunity"), ("rejected", "lost")}
 """(in the CRM, told): who takes a step back says nothing, and an opportunity that is rejected is lost."""
 _STAGES = frozenset({"accepted", "opportunity", "won", "lost", "rejected"})
@@ -37,7 +37,8 @@ class Told:
     rep: str = ""
     version: int = 0
     at: int = 0
-    withdrawn: bool = False
+    done_with: bool = False
+    """Baton has done with it: withdrawn, handed over, or opened again in vain since another took its place."""
     released_at: int = 0
     outcomes: dict[int, str] = field(default_factory=dict)
 
@@ -76,7 +77,7 @@ class BatonSide:
 
     def take(self, record: LogRecord) -> None:
         """One record; repeats change nothing."""
-        if record.topic == "leads.routed.dead":
+        if record.topic.endswith(".dead"):
             self._bury(record)
             return
         event = from_record(record.headers, record.value)
@@ -85,9 +86,10 @@ class BatonSide:
             told = self.handoffs.setdefault(routed.handoff, Told())
             if routed.version > told.version:
                 told.version, told.rep, told.at = routed.version, routed.rep, record.timestamp
-        elif event.type == LeadWithdrawn.TYPE:
-            gone = LeadWithdrawn.model_validate_json(event.data or b"")
-            self.handoffs.setdefault(gone.handoff, Told()).withdrawn = True
+        elif event.type in (LeadWithdrawn.TYPE, LeadHandedOver.TYPE):
+            model = LeadWithdrawn if event.type == LeadWithdrawn.TYPE else LeadHandedOver
+            gone = model.model_validate_json(event.data or b"")
+            self.handoffs.setdefault(gone.handoff, Told()).done_with = True
         elif event.type == OutcomeReported.TYPE and event.source == self._source:
             outcome = OutcomeReported.model_validate_json(event.data or b"")
             number = int(event.id.rpartition("-")[2])
@@ -98,10 +100,14 @@ class BatonSide:
 
     def _bury(self, record: LogRecord) -> None:
         letter = dead_letters.read(record)
-        if letter.processor != f"connector-{self._name}" or letter.value is None:
+        if letter.value is None or letter.processor not in (f"connector-{self._name}", "router"):
             return
         event = from_record(letter.headers, letter.value)
-        if event.type == LeadRouted.TYPE:
+        if event.type == OutcomeReported.TYPE and letter.processor == "router":
+            outcome = OutcomeReported.model_validate_json(event.data or b"")
+            if outcome.kind == "reopened":
+                self.handoffs.setdefault(outcome.handoff, Told()).done_with = True
+        elif event.type == LeadRouted.TYPE and letter.processor != "router":
             self.given_up.add(LeadRouted.model_validate_json(event.data or b"").handoff)
 
 
@@ -138,7 +144,7 @@ def _not_one(
     for handoff in expected:
         number = len(_kept(found.get(handoff, []), words))
         told = routed[handoff]
-        gone = told.withdrawn or told.stage == "rejected"  # before it was made; or a rep deleted it
+        gone = told.done_with or told.stage == "rejected"  # before it was made; or a rep deleted it
         if number != 1 and not (number == 0 and gone):
             yield f"{handoff}: {number} records"
 
@@ -146,7 +152,7 @@ def _not_one(
 def _other_owner(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
     for handoff, (told, deal) in pairs.items():
         rep = None if deal.owner is None else words.rep(deal.owner)
-        if told.withdrawn or told.stage in CLOSED or rep == told.rep or words.owner(told.rep) is None:
+        if told.done_with or told.stage in CLOSED or rep == told.rep or words.owner(told.rep) is None:
             continue
         if rep is not None or not told.released:
             yield f"{handoff}: Baton gave it to {told.rep}, the CRM says {rep or 'nobody'}"
@@ -155,7 +161,7 @@ def _other_owner(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterat
 def _other_stage(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:
     for handoff, (told, deal) in pairs.items():
         means = words.means(deal.stage, accepted=told.accepted)
-        if told.withdrawn or means == told.stage:
+        if told.done_with or means == told.stage:
             continue
         if (means, told.stage) not in _SILENT_STEPS:
             yield f"{handoff}: {deal.stage} in the CRM, {told.stage} for Baton"

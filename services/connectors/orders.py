@@ -96,7 +96,7 @@ def carried_out(
         fields["rep"] = order.rep
         if words.owner(order.rep) is None:
             fields["unmapped"] = [*link.unmapped, f"{NOBODY}{order.rep} is nobody in the CRM"]
-        elif action != Nothing("people_decided"):
+        elif _we_gave_it(action, result, words):
             fields["owner"] = words.owner(order.rep)
     if isinstance(action, Create) and result is not None:
         fields["record"] = result.id
@@ -106,6 +106,14 @@ def carried_out(
         own |= {"stage": result.stage} if action.close else {}
         fields["seen"] = link.seen.model_copy(update=own)
     return link.model_copy(update=fields)
+
+
+def _we_gave_it(action: Action, result: Deal | None, words: Words) -> bool:
+    """Whether the record's owner is our doing: written now, or before a crash. What people gave to the very rep whom
+    Baton chose stays theirs: it is not taken from him by an order that did not know of it."""
+    if isinstance(action, Create) or (isinstance(action, Change) and action.owner is not None):
+        return True
+    return action != Nothing("people_decided") and result is not None and words.is_own(result.by)
 
 
 def step_text(step: SlaEvent) -> str:

@@ -113,6 +113,17 @@ def test_the_echo_of_what_people_decided_writes_nothing_but_a_word() -> None:
     assert after.owner == "8"
 
 
+def test_what_people_gave_to_the_rep_of_an_old_order_is_not_taken_by_the_next() -> None:
+    """Ann passed it on to Ben; Baton, which had not heard of it, had given it to Ben too, and then to Clara."""
+    told = link(seen=SeenDeal(stage="lead", owner="8"))
+    passed_on = deal(owner="8", by=ANN)
+    second = routed(version=2, change="reassigned", rep="ben", previous_rep="ann")
+    after = carried_out(second, told, decide(second, told, passed_on, words()), passed_on, words(), now=NOW)
+    assert after.owner == "7"
+    third = routed(version=3, change="reassigned", rep="ann", previous_rep="ben")
+    assert decide(third, after, passed_on, words()) == Nothing("people_decided")
+
+
 def test_after_a_crash_in_between_the_rest_is_done_and_nothing_twice() -> None:
     order = routed(version=2, change="reassigned", rep="ben", previous_rep="ann")
     said = Remark("5", "Baton: from ann to ben, nobody had called. (version 2)", US, NOW)
