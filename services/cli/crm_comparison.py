@@ -23,7 +23,10 @@ from services.connectors.words import Words
 from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
-TOPICS = ("leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead", "feedback.events.dead")
+TOPICS = (
+    "leads.qualified", "leads.routed", "feedback.events", "leads.routed.dead", "feedback.events.dead",
+    "privacy.erasures",
+)  # fmt: skip
 _SILENT_STEPS = {("offered", "accepted"), ("offered", "opportunity"), ("accepted", "opportunity"), ("rejected", "lost")}
 """(in the CRM, told): who takes a step back says nothing, and an opportunity that is rejected is lost."""
 _STAGES = frozenset({"accepted", "opportunity", "won", "lost", "rejected"})
@@ -34,11 +37,13 @@ class Told:
     """What Baton knows of one handoff: who has it since when, what this connector told of it, in its order. Times are
     the log's."""
 
+    lead: str = ""
     rep: str = ""
     version: int = 0
     at: int = 0
     done_with: bool = False
-    """Baton has done with it: withdrawn, handed over, or opened again in vain since another took its place."""
+    """Baton has done with it: withdrawn, handed over, its person erased, or opened again in vain when another had taken
+    its place."""
     released_at: int = 0
     outcomes: dict[int, str] = field(default_factory=dict)
 
@@ -74,18 +79,22 @@ class BatonSide:
         self._source = f"/connectors/{connector}"
         self.handoffs: dict[str, Told] = {}
         self.given_up: set[str] = set()
+        self._erased: dict[str, int] = {}
 
     def take(self, record: LogRecord) -> None:
         """One record; repeats change nothing."""
         if record.topic.endswith(".dead"):
             self._bury(record)
             return
+        if record.topic == "privacy.erasures":
+            self._erased[(record.key or b"").decode()] = record.timestamp
+            return
         event = from_record(record.headers, record.value)
         if event.type == LeadRouted.TYPE:
             routed = LeadRouted.model_validate_json(event.data or b"")
             told = self.handoffs.setdefault(routed.handoff, Told())
             if routed.version > told.version:
-                told.version, told.rep, told.at = routed.version, routed.rep, record.timestamp
+                told.version, told.lead, told.rep, told.at = routed.version, routed.lead, routed.rep, record.timestamp
         elif event.type in (LeadWithdrawn.TYPE, LeadHandedOver.TYPE):
             model = LeadWithdrawn if event.type == LeadWithdrawn.TYPE else LeadHandedOver
             gone = model.model_validate_json(event.data or b"")
@@ -97,6 +106,12 @@ class BatonSide:
             told.outcomes[number] = outcome.kind
             if outcome.kind == "released":
                 told.released_at = max(told.released_at, record.timestamp)
+
+    def known(self) -> dict[str, Told]:
+        """The handoffs that some rep had."""
+        for told in self.handoffs.values():
+            told.done_with |= told.at <= self._erased.get(told.lead, -1)
+        return {handoff: told for handoff, told in self.handoffs.items() if told.version}
 
     def _bury(self, record: LogRecord) -> None:
         letter = dead_letters.read(record)
@@ -116,7 +131,7 @@ def compare(baton: BatonSide, deals: Iterable[Deal], words: Words) -> list[Verdi
     by_handoff: dict[str, list[Deal]] = {}
     for deal in deals:
         by_handoff.setdefault(deal.reference, []).append(deal)
-    routed = {handoff: told for handoff, told in baton.handoffs.items() if told.version}
+    routed = baton.known()
     pairs = {
         handoff: (told, kept[0])
         for handoff, told in routed.items()
