@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from baton_schemas.feedback import OutcomeKind
+from services.router.merge import Merge
 from services.router.sla import FirstTouch, Silence
 
 Stage = Literal[
@@ -135,7 +136,8 @@ class Early(msgspec.Struct, array_like=True):
 
 
 class LeadState(msgspec.Struct, array_like=True):
-    """All that the router knows of a lead: its handoffs by id, what the CRM says of the person, the last events."""
+    """All that the router knows of a lead: its handoffs by id, what the CRM says of the person, the last events, and
+    with whom it turned out to be one person."""
 
     handoffs: dict[str, Handoff] = {}
     owner: str | None = None
@@ -143,6 +145,7 @@ class LeadState(msgspec.Struct, array_like=True):
     disqualified: str | None = None
     early: list[Early] = []
     marks: list[bytes] = []
+    merge: Merge | None = None
 
     def active(self, definition: str) -> Handoff | None:
         """The handoff of this definition that is under way, if any (H2)."""

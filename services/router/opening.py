@@ -6,7 +6,7 @@ from __future__ import annotations
 from baton_schemas.documents.territories import Territory
 from baton_schemas.leads import LeadQualified
 from baton_schemas.routing import PressureReply
-from services.router import announce, claims, ladder, pressure
+from services.router import announce, claims, ladder, merging, pressure
 from services.router.handoff import ACTIVE, ROUTED, Handoff, LeadState
 from services.router.lead import forget_later
 from services.router.occasion import Occasion
@@ -22,6 +22,8 @@ def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> N
     lead = qualified.lead
     if qualified.handoff in state.handoffs:
         return
+    if state.merge is not None:  # only who is a person of its own qualifies
+        merging.follow(occasion, lead, state, None, qualified.at)
     refusal = refusal_of(state, qualified)
     where = None if refusal else _match(occasion, qualified)
     if where is None:

@@ -31,11 +31,13 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The profile of a linked identity as it was published last, or the memory that it was taken back (None)."""
+    """The profile of a linked identity as it was published last, or the memory that it was taken back (None).
+    `handoff` is the one that was announced for it and not withdrawn."""
 
     version: int
     via: str
     packed: bytes | None
+    handoff: str | None = None
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -51,7 +53,8 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     `slack` is how many points may be added before anything can change upwards; `check_at` is when time alone may
     change something. `qualified` says that the score has not fallen below exit since the lead qualified; `handoff` is
     the last one announced and not withdrawn. `held_at` and `held_cause` are those of the event by which the lead would
-    have qualified, while its account has not answered yet.
+    have qualified, while its account has not answered yet. `stopped`: of which handoffs
+    of linked identities they were told that the person is no lead any more, and why.
     """
 
     judged: str = ""
@@ -66,6 +69,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     check_at: int | None = None
     held_at: int = 0
     held_cause: str = ""
+    stopped: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Membership(msgspec.Struct, array_like=True, gc=False):
@@ -91,6 +95,12 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     claims: dict[str, Claim] = msgspec.field(default_factory=dict)
     lead: Lead = msgspec.field(default_factory=Lead)
     membership: Membership = msgspec.field(default_factory=Membership)
+
+    @property
+    def handoffs(self) -> list[str]:
+        """What was announced for it and for the identities linked to it, and not withdrawn; its own first."""
+        linked = [each.handoff for each in self.held.values() if each.packed is not None]
+        return [handoff for handoff in (self.lead.handoff, *linked) if handoff is not None]
 
     @property
     def root(self) -> str | None:
