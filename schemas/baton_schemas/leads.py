@@ -147,6 +147,11 @@ class LeadWithdrawn(Contract):
     stays: Name | None = None
     stays_with: Name | None = None
 
+    @property
+    def ends(self) -> bool:
+        """Whether the handoff is over. The scorer's word of a merge (it knows no versions) leaves that open."""
+        return self.reason != "merged" or self.version > 0
+
 
 class LeadUnmerged(Contract):
     """The lead is a person of its own again: it was merged into another one by mistake. `handoff` is its last one."""

@@ -78,7 +78,7 @@ class HandoffSide:
                 self.forget(key)
         elif isinstance(data, LeadWithdrawn):
             if handoff is not None:
-                self._put(key, msgspec.structs.replace(handoff, withdrawn=True), now)
+                self._put(key, self._withdrawn(key, handoff, data, arrival.cause, now), now)
         else:
             known = handoff or Handoff(data.lead, judged_by(data.qualified))
             self._put(key, msgspec.structs.replace(known, lead=data.lead), now)
@@ -130,7 +130,7 @@ class HandoffSide:
         if life == handoff.life:
             self._count("nothing_new")
             return
-        self._count(data.kind)
+        self._count("merged" if handoff.merged else data.kind)
         self._put(key, self._concluded(key, handoff, life, arrival.cause, now), now)
 
     def _lived(self, key: bytes, life: Life, data: OutcomeReported, ref: bytes, happened: int) -> Life:
@@ -175,11 +175,9 @@ class HandoffSide:
     def _concluded(self, key: bytes, handoff: Handoff, life: Life, cause: str, now: int) -> Handoff:
         """What follows from the longer life: a label, a recycling, or the taking back of one."""
         seen = view(life)
-        told = labels.revised(handoff.told, seen)
+        told = None if handoff.merged else labels.revised(handoff.told, seen)
         if told is not None:
-            label = label_to_send(key.decode(), handoff, told, now)
-            self._send("feedback.labels", label.versions.definition, label, f"{cause}/label", now)
-            self._observe("baton_labels_total", "none" if told.good is None else str(told.good).lower())
+            self._label(key, handoff, told, cause, now)
         recycling = None if handoff.withdrawn else recycle.due(seen, self._catalogue)
         if recycling != handoff.recycling:
             message = recycle.message(key.decode(), handoff, recycling, now, cause)
@@ -187,6 +185,21 @@ class HandoffSide:
             if recycling is not None:
                 self._observe("baton_leads_recycled_total", recycling.reason)
         return msgspec.structs.replace(handoff, life=life, told=told or handoff.told, recycling=recycling)
+
+    def _withdrawn(self, key: bytes, handoff: Handoff, data: LeadWithdrawn, cause: str, now: int) -> Handoff:
+        """The handoff is over. One that was merged with another teaches nothing, neither before nor later: it would
+        count twice."""
+        gone = msgspec.structs.replace(handoff, withdrawn=True, merged=handoff.merged or data.stays is not None)
+        told = labels.taken_back(handoff.told) if gone.merged else None
+        if told is None:
+            return gone
+        self._label(key, gone, told, cause, now)
+        return msgspec.structs.replace(gone, told=told)
+
+    def _label(self, key: bytes, handoff: Handoff, told: labels.Told, cause: str, now: int) -> None:
+        label = label_to_send(key.decode(), handoff, told, now)
+        self._send("feedback.labels", label.versions.definition, label, f"{cause}/label", now)
+        self._observe("baton_labels_total", "none" if told.good is None else str(told.good).lower())
 
     def _wait(self, key: bytes, waiting: Waiting, wait: _Wait) -> None:
         """Keeps the answer whole. Raises Permanent at once when too much waits there already."""

@@ -47,7 +47,7 @@ class Recycling(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Handoff(msgspec.Struct, frozen=True, array_like=True):
-    """One handoff, as far as feedback cares."""
+    """One handoff, as far as feedback cares. `merged`: another one of the same person was kept, and that one counts."""
 
     lead: str
     judged: Judged
@@ -55,6 +55,7 @@ class Handoff(msgspec.Struct, frozen=True, array_like=True):
     told: Told = Told()
     recycling: Recycling | None = None
     withdrawn: bool = False
+    merged: bool = False
 
 
 unpack_handoff = unpacker(Handoff)

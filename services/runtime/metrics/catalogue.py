@@ -125,7 +125,7 @@ _ALL = (
         "counter",
         "feedback",
         "Outcomes that sales reported.",
-        (Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased")),),
+        (Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased", "merged")),),
     ),
     Metric("baton_leads_recycled_total", "counter", "feedback", "Leads given back to marketing.", (REASON,)),
     Metric(
