@@ -54,7 +54,8 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     change something. `qualified` says that the score has not fallen below exit since the lead qualified; `handoff` is
     the last one announced and not withdrawn. `held_at` and `held_cause` are those of the event by which the lead would
     have qualified, while its account has not answered yet. `stopped`: of which handoffs
-    of linked identities they were told that the person is no lead any more, and why.
+    of linked identities they were told that the person is no lead any more, and why. `merged` is the handoff by which
+    the router was told to whom this identity belongs; None when it takes it for a person of its own.
     """
 
     judged: str = ""
@@ -70,6 +71,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     held_at: int = 0
     held_cause: str = ""
     stopped: dict[str, str] = msgspec.field(default_factory=dict)
+    merged: str | None = None
 
 
 class Membership(msgspec.Struct, array_like=True, gc=False):

@@ -247,6 +247,7 @@ class Turn:
     def tell_merged(self, key: str, one: Person, handoff: str) -> None:
         """Says of an identity to whom it belongs now. Which of their handoffs stays is the router's to decide, so what
         was announced is still known here."""
+        one.lead.merged = handoff
         self.send(say.withdrawn(key, handoff, "merged", cause=self.cause, now=self.now, merged_into=one.root))
         self.count(WITHDRAWN, "merged")
 
@@ -332,15 +333,17 @@ class Turn:
         if one.root is None:
             self.own_again(key, one)
             return
-        for handoff in one.handoffs[:1]:
+        handoff = next(iter(one.handoffs), one.lead.merged)
+        if handoff is not None:
             self.tell_merged(key, one, handoff)
         if was_root:
             self._resign(key, one)
 
     def own_again(self, key: str, one: Person) -> None:
         """What was linked is a root again: its handoff stays if it stands on its own."""
-        for handoff in one.handoffs[:1]:
-            self.send(say.unmerged(key, handoff, cause=self.cause, now=self.now))
+        if one.lead.merged is not None:
+            self.send(say.unmerged(key, one.lead.merged, cause=self.cause, now=self.now))
+            one.lead.merged = None
         self.decide(key, one, unmerged=True)
 
     def _resign(self, key: str, one: Person) -> None:
