@@ -27,8 +27,8 @@ class LedgerPublished(Contract):
     (base64 of the scorer's own packed layout) absent means: unlinked, remove it.
 
     `via` is the identity that says so: the source itself, or one on the way that passes it on; `linked_at` and
-    `link_cause` are the stamp of the link that `via` follows, or of the one that took it elsewhere. `handoff` is what
-    was announced for the source and not withdrawn: the root sees to it that facts about the person reach it."""
+    `link_cause` are the stamp of the link that `via` follows, or of the one that took it elsewhere. `handoff` is
+    what was announced last for the source: the root sees to it that facts about the person reach it."""
 
     TYPE: ClassVar[str] = "baton.identity.ledger.v1"
 

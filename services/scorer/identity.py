@@ -172,7 +172,7 @@ def publish_own(person: Person, key: str) -> list[Publication]:
     if root is None:
         return []
     person.version += 1
-    return [Publication(root, key, person.version, pack_profile(person.profile), person.lead.handoff)]
+    return [Publication(root, key, person.version, pack_profile(person.profile), person.lead.announced)]
 
 
 def hold(person: Person, source: str, held: Held) -> bool:
@@ -209,7 +209,7 @@ def _all(person: Person, key: str, to: str, *, taken_back: bool) -> Iterator[Pub
     if taken_back:
         yield Publication(to, key, person.version, None)
     else:
-        yield Publication(to, key, person.version, pack_profile(person.profile), person.lead.handoff)
+        yield Publication(to, key, person.version, pack_profile(person.profile), person.lead.announced)
     for source, held in person.held.items():
         if held.packed is not None and taken_back:
             yield Publication(to, source, held.version, None)

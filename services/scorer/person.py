@@ -32,7 +32,7 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The profile of a linked identity as it was published last, or the memory that it was taken back (None).
-    `handoff` is the one that was announced for it and not withdrawn."""
+    `handoff` is the last one that was announced for it."""
 
     version: int
     via: str
@@ -55,7 +55,8 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     the last one announced and not withdrawn. `held_at` and `held_cause` are those of the event by which the lead would
     have qualified, while its account has not answered yet. `stopped`: of which handoffs
     of linked identities they were told that the person is no lead any more, and why. `merged` is the handoff by which
-    the router was told to whom this identity belongs; None when it takes it for a person of its own.
+    the router was told to whom this identity belongs; None when it takes it for a person of its own. `last` is the
+    last one announced, withdrawn or not: sales may open it again.
     """
 
     judged: str = ""
@@ -72,6 +73,12 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     held_cause: str = ""
     stopped: dict[str, str] = msgspec.field(default_factory=dict)
     merged: str | None = None
+    last: str | None = None
+
+    @property
+    def announced(self) -> str | None:
+        """The last handoff that was announced, if there ever was one."""
+        return self.last or self.handoff
 
 
 class Membership(msgspec.Struct, array_like=True, gc=False):
@@ -100,9 +107,9 @@ class Person(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def handoffs(self) -> list[str]:
-        """What was announced for it and for the identities linked to it, and not withdrawn; its own first."""
+        """What was announced last for it and for the identities linked to it; its own first."""
         linked = [each.handoff for each in self.held.values() if each.packed is not None]
-        return [handoff for handoff in (self.lead.handoff, *linked) if handoff is not None]
+        return [handoff for handoff in (self.lead.announced, *linked) if handoff is not None]
 
     @property
     def root(self) -> str | None:

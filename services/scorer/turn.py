@@ -210,7 +210,7 @@ class Turn:
             return False
         lead.qualified = True
         lead.qualification += 1
-        lead.handoff = say.handoff_of(key, self.rules, lead.qualification)
+        lead.handoff = lead.last = say.handoff_of(key, self.rules, lead.qualification)
         lead.as_customer = one.membership.customer
         return True
 

@@ -34,7 +34,7 @@ from tests.properties.test_router_stories import (
 )
 from tests.unit.router.story import Story
 
-SEEDS = 200
+SEEDS = 2000
 PER_TEST = 20
 PEOPLE = 9
 CANDIDATES = st.lists(
@@ -118,7 +118,7 @@ class Family(Teller):
     def _stop(self, lead: str) -> None:
         for each in self.below(self.root(lead)):
             if each in self.announced:
-                self.story.withdraw(each, self.announced.pop(each))
+                self.story.withdraw(each, self.announced[each])
 
     def root(self, lead: str) -> str:
         return [lead, *self.above(lead)][-1]
