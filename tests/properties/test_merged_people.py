@@ -7,6 +7,7 @@ the router, a stop of the person reaches it under whatever identity it was opene
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ class Company(World):
         manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
         self.engine.publish("baton.config", MANIFEST_KEY.encode(), manifest.to_json())
 
-    def warm(self, who: dict[str, str], name: str = "ada", **traits: str) -> None:
+    def warm(self, who: dict[str, str], name: str = "ada", **traits: Any) -> None:
         """Enough to qualify."""
         self.traits(who, seniority="vp", employees=200, country="DE", email=f"{name}@example.com", **traits)
         self.act(who, "demo_requested")
@@ -83,7 +84,7 @@ class Company(World):
 USER, ADA = key_of(USERS[0]), key_of(email("ada"))
 
 
-def merged(seed: int, **traits: str) -> tuple[Company, str]:
+def merged(seed: int, **traits: Any) -> tuple[Company, str]:
     """A user with a handoff turns out to be Ada, of whom nothing else is known."""
     company = Company(seed=seed)
     company.warm(USERS[0], **traits)
