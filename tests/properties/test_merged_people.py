@@ -146,6 +146,7 @@ def test_an_erasure_reaches_it(seed: int) -> None:
     company.act(email("ada"), "joined")
     company.run()
     assert company.reasons(handoff) == ["erased"]
+    assert [each.reason for each in company.withdrawn() if each.lead == USER] == ["merged", "erased"]
 
 
 @pytest.mark.parametrize("seed", range(4))
