@@ -228,8 +228,10 @@ class Turn:
 
     def _stop_linked(self, one: Person, reason: str | None) -> None:
         """Tells linked identities, once for each handoff and reason, that the person is no lead any more."""
-        known, lead = one.handoffs, one.lead
-        lead.stopped = {handoff: said for handoff, said in lead.stopped.items() if handoff in known}
+        lead = one.lead
+        if lead.stopped:
+            known = one.handoffs
+            lead.stopped = {handoff: said for handoff, said in lead.stopped.items() if handoff in known}
         if reason is None:
             return
         for source, held in one.held.items():
@@ -333,8 +335,7 @@ class Turn:
         if one.root is None:
             self.own_again(key, one)
             return
-        handoff = next(iter(one.handoffs), one.lead.merged)
-        if handoff is not None:
+        for handoff in one.handoffs[:1]:
             self.tell_merged(key, one, handoff)
         if was_root:
             self._resign(key, one)

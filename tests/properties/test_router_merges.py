@@ -98,7 +98,7 @@ class Family(Teller):
             return
         before = {each: self.known(each) for each in (into, *self.above(into))}
         self.parent[lead] = into
-        for handoff in [*self.known(lead), *([self.told[lead]] if lead in self.told else [])][:1]:
+        for handoff in self.known(lead)[:1]:
             self._tell(lead, handoff, run=run)
         for each, known in before.items():
             if each in self.parent:
