@@ -12,7 +12,7 @@ from baton_schemas.routing import MergeRequest, MergeVerdict, ReleaseRequest
 from services.router.handoff import ACTIVE, LeadState
 from services.router.lead import FORGET_AFTER_MS
 from services.router.packing import Packing
-from tests.unit.router.story import HOUR, MINUTE, Story
+from tests.unit.router.story import HOUR, MINUTE, MONDAY_9, Story
 
 A, B, C = "k1", "k2", "k3"
 
@@ -94,7 +94,7 @@ def test_who_is_accepted_between_report_and_verdict_is_judged_again() -> None:
     """The verdict on the report before the acceptance comes after it: it is void."""
     story = Story()
     a, b = both(story, first=A)
-    story.merge(B, b, C)  # who has no handoff, so B's stays; C is A
+    story.merge(B, b, C)  # who has no handoff, so B's stays
     (report,) = reports(story, b)
     story.report(B, b, "accepted", rep=story.owner(b), run=False)
     late = MergeVerdict(lead=B, handoff=b, version=report.version, kind="close", stays=a, at=story.now)
@@ -191,6 +191,57 @@ def test_who_is_a_person_of_its_own_again_keeps_its_handoff() -> None:
     assert opened(story) == sorted((a, b))
     story.merge(B, b, A)
     assert closed(story) == [(a, b, story.owner(b))]
+
+
+def test_who_qualifies_is_a_person_of_its_own_whether_that_was_said_or_not() -> None:
+    story = Story()
+    b = story.qualify(B)
+    story.merge(B, b, A)
+    story.report(B, b, "rejected", rep=story.owner(b))
+    a = story.qualify(A)
+    again = story.qualify(B, n=2)
+    assert opened(story) == sorted((a, again))
+
+
+def test_an_older_word_on_who_is_whom_is_void() -> None:
+    story = Story()
+    a, b = both(story)
+    told = LeadWithdrawn(lead=B, handoff=b, reason="merged", merged_into=A, at=story.now, cause="/scorer#1")
+    story.wait(MINUTE)
+    story.unmerge(B, b)
+    story.put("leads.qualified", B, told)
+    story.run()
+    assert opened(story) == sorted((a, b))
+
+
+def test_what_was_told_to_close_does_not_count_though_it_was_not_heard_of_since() -> None:
+    """Else the one that it was closed for could be closed for it in turn, and none would be left."""
+    story = Story()
+    young = report_of(B, "h-young", version=1, accepted=True, opened_at=MONDAY_9 + HOUR)
+    old = report_of(A, "h-old", version=1, accepted=True, opened_at=MONDAY_9)
+    for each in (young, old, old.model_copy(update={"version": 2, "accepted": False})):
+        story.put("routing.replies", C, each)
+        story.run()
+    verdicts = [(each.handoff, each.kind, each.stays) for each in story.told("routing.replies", MergeVerdict)]
+    assert verdicts == [("h-young", "close", "h-old")]
+    story.put("routing.replies", C, young.model_copy(update={"version": 2, "rep": "ben"}))
+    story.run()
+    assert story.told("routing.replies", MergeVerdict)[-1].handoff == "h-old", "it is open all the same: judged again"
+
+
+def report_of(lead: str, handoff: str, *, version: int, accepted: bool, opened_at: int) -> MergeRequest:
+    return MergeRequest(
+        lead=C,
+        merged=lead,
+        handoff=handoff,
+        version=version,
+        definition="b2b",
+        standing="open",
+        accepted=accepted,
+        opened_at=opened_at,
+        rep="ann",
+        at=opened_at,
+    )
 
 
 def test_a_customers_opportunity_stays_and_other_stops_end_it() -> None:
