@@ -61,6 +61,7 @@ _ALL = (
         (
             identity.IdentityLinked,
             identity.LedgerPublished,
+            identity.IdentityStopped,
             engagement.EngagementRecorded,
             engagement.PersonIdentified,
             engagement.AccountIdentified,
@@ -74,7 +75,7 @@ _ALL = (
     Topic("accounts.members", "account", (accounts.MemberChanged,), retention_ms=7 * DAY_MS, internal=True),
     Topic("accounts.signals", "person", (accounts.AccountSignal,), retention_ms=7 * DAY_MS, internal=True),
     _compacted("leads.scored", "lead", leads.LeadScored),
-    Topic("leads.qualified", "lead", (leads.LeadQualified, leads.LeadWithdrawn)),
+    Topic("leads.qualified", "lead", (leads.LeadQualified, leads.LeadWithdrawn, leads.LeadUnmerged)),
     Topic(
         "routing.requests",
         "team or account",
@@ -85,7 +86,7 @@ _ALL = (
     Topic(
         "routing.replies",
         "lead",
-        (routing.RoutingReply, routing.PressureReply),
+        (routing.RoutingReply, routing.PressureReply, routing.MergeRequest, routing.MergeVerdict),
         retention_ms=7 * DAY_MS,
         internal=True,
     ),

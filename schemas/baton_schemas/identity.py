@@ -27,7 +27,8 @@ class LedgerPublished(Contract):
     (base64 of the scorer's own packed layout) absent means: unlinked, remove it.
 
     `via` is the identity that says so: the source itself, or one on the way that passes it on; `linked_at` and
-    `link_cause` are the stamp of the link that `via` follows, or of the one that took it elsewhere."""
+    `link_cause` are the stamp of the link that `via` follows, or of the one that took it elsewhere. `handoff` is
+    what was announced last for the source: the root sees to it that facts about the person reach it."""
 
     TYPE: ClassVar[str] = "baton.identity.ledger.v1"
 
@@ -37,3 +38,15 @@ class LedgerPublished(Contract):
     via: Name
     linked_at: Time
     link_cause: Name
+    handoff: Name | None = None
+
+
+class IdentityStopped(Contract):
+    """What `person` (the record's key) belongs to is no lead any more, for `reason`: its `handoff` is to be withdrawn.
+    The root says so to the identity, because an identity alone speaks of its own handoffs."""
+
+    TYPE: ClassVar[str] = "baton.identity.stopped.v1"
+
+    person: Name
+    handoff: Name
+    reason: Name

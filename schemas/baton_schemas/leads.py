@@ -149,7 +149,11 @@ class LeadQualified(Contract):
 
 class LeadWithdrawn(Contract):
     """The lead is no lead any more (opt-out, disqualified, erased, un-merged, a customer): close its handoff (H3).
-    Sent by the scorer on leads.qualified, and by the router on leads.routed for the CRM."""
+    Sent by the scorer on leads.qualified, and by the router on leads.routed for the CRM.
+
+    `merged`: two people turned out to be one. From the scorer it says only that `lead` belongs to `merged_into` now;
+    the router keeps one of their open handoffs, and its own word closes the other: `stays` names the one that is kept,
+    `stays_with` its rep, if it has one."""
 
     TYPE: ClassVar[str] = "baton.lead.withdrawn.v1"
 
@@ -159,5 +163,24 @@ class LeadWithdrawn(Contract):
     reason: Name
     merged_into: Name | None = None
     rep: Name | None = None
+    at: Time
+    cause: Name
+    stays: Name | None = None
+    stays_with: Name | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the handoff is over. The scorer (it knows no versions) leaves that open when two people are one, or
+        when the company became a customer: it may have become one by this very lead."""
+        return self.version > 0 or self.reason not in ("merged", "customer")
+
+
+class LeadUnmerged(Contract):
+    """The lead is a person of its own again: it was merged into another one by mistake. `handoff` is its last one."""
+
+    TYPE: ClassVar[str] = "baton.lead.unmerged.v1"
+
+    lead: Name
+    handoff: Name
     at: Time
     cause: Name

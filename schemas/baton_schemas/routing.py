@@ -102,6 +102,42 @@ class PressureReply(Contract):
     at: Time
 
 
+class MergeRequest(Contract):
+    """The side of a lead that was merged into another says how one of its handoffs stands, to the side of the one that
+    it belongs to (`lead`, the record's key), which judges whose handoff stays. Sent anew, with version + 1, whenever
+    `standing`, `accepted` or `rep` changes; the highest version counts. `left`: it belongs elsewhere now."""
+
+    TYPE: ClassVar[str] = "baton.routing.merge.v1"
+
+    lead: Name
+    merged: Name
+    handoff: Name
+    version: Count
+    definition: Name
+    standing: Literal["open", "closed", "left"]
+    accepted: bool = False
+    opened_at: Time
+    rep: Name | None = None
+    at: Time
+
+
+class MergeVerdict(Contract):
+    """The answer to one version of a MergeRequest; to an older one it is void. `close`: two people are one, and
+    `stays`, which `stays_with` has, is the handoff that is kept. `withdraw`: the person is no lead any more, for
+    `reason`. `renew`: somebody else judges now, say again how it stands."""
+
+    TYPE: ClassVar[str] = "baton.routing.merged.v1"
+
+    lead: Name
+    handoff: Name
+    version: Count
+    kind: Literal["close", "withdraw", "renew"]
+    stays: Name | None = None
+    stays_with: Name | None = None
+    reason: Name | None = None
+    at: Time
+
+
 class TerritoryMatch(Part):
     """Which territory took the lead, and which less specific ones matched too."""
 

@@ -139,7 +139,7 @@ class Evidence:
         elif isinstance(data, LeadUnrouted):
             if data.reason:
                 self._settled.add(data.handoff)
-        elif isinstance(data, LeadWithdrawn):
+        elif isinstance(data, LeadWithdrawn) and data.ends:
             self._withdrawn.add(data.handoff)
             if record.topic == "leads.routed":
                 self._version(data.handoff, data.version)

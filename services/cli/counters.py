@@ -47,7 +47,7 @@ class Counters:
             self._routed(data)
         elif isinstance(data, LeadUnrouted):
             (self.waiting if data.waiting else self.unrouted).add(data.handoff)
-        elif isinstance(data, LeadWithdrawn):
+        elif isinstance(data, LeadWithdrawn) and data.ends:
             self.withdrawn.add(data.handoff)
             self.waiting.discard(data.handoff)
         elif isinstance(data, SlaEvent):

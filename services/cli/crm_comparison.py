@@ -98,7 +98,8 @@ class BatonSide:
         elif event.type in (LeadWithdrawn.TYPE, LeadHandedOver.TYPE):
             model = LeadWithdrawn if event.type == LeadWithdrawn.TYPE else LeadHandedOver
             gone = model.model_validate_json(event.data or b"")
-            self.handoffs.setdefault(gone.handoff, Told()).done_with = True
+            if isinstance(gone, LeadHandedOver) or gone.ends:
+                self.handoffs.setdefault(gone.handoff, Told()).done_with = True
         elif event.type == OutcomeReported.TYPE and event.source == self._source:
             outcome = OutcomeReported.model_validate_json(event.data or b"")
             number = int(event.id.rpartition("-")[2])

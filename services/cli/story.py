@@ -13,7 +13,7 @@ from baton_schemas.catalogue import CONTRACTS
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import EnvelopeError, from_record
 from baton_schemas.feedback import ChangeNotice, InsightReported, LeadRecycled, OutcomeLabelled, OutcomeReported
-from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn, LedgerLine, Signature, Versions
+from baton_schemas.leads import LeadQualified, LeadScored, LeadUnmerged, LeadWithdrawn, LedgerLine, Signature, Versions
 from baton_schemas.routing import LeadHandedOver, LeadRouted, LeadUnrouted, SlaEvent
 from services.cli.printable import printable
 from services.runtime.record import Record
@@ -98,7 +98,15 @@ def _qualified(data: LeadQualified) -> Line:
 
 
 def _withdrawn(data: LeadWithdrawn) -> Line:
-    return Line(data.at, f"withdrawn: {_words(data.reason)}", "bad")
+    if not data.ends:
+        one = f"turned out to be the same person as {data.merged_into}"
+        return Line(data.at, one if data.merged_into else "the company is a customer", "warn")
+    kept = f" with {data.stays}, kept by {data.stays_with or 'whoever gets it'}" if data.stays else ""
+    return Line(data.at, f"withdrawn: {_words(data.reason)}{kept}", "bad")
+
+
+def _unmerged(data: LeadUnmerged) -> Line:
+    return Line(data.at, "a person of its own again", "warn")
 
 
 def _routed(data: LeadRouted) -> Line:
@@ -219,6 +227,7 @@ _TELLERS: dict[type[Contract], Callable[[Any], Line]] = {
     LeadScored: _scored,
     LeadQualified: _qualified,
     LeadWithdrawn: _withdrawn,
+    LeadUnmerged: _unmerged,
     LeadRouted: _routed,
     LeadHandedOver: _handed_over,
     LeadUnrouted: _unrouted,

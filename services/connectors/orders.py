@@ -130,12 +130,21 @@ def step_text(step: SlaEvent) -> str:
 def _withdrawal(order: LeadWithdrawn, deal: Deal | None, words: Words) -> Action:
     if deal is None:
         return Nothing("no_record")
-    text = f"Baton: withdrawn ({order.reason.replace('_', ' ')}). Please do not contact this person about it."
+    text = _withdrawal_text(order)
     means = words.means(deal.stage, accepted=True)
     said = _said(deal, words, text)
     if means not in ("offered", "accepted"):
         return Nothing("closed_already") if said else Change(remark=text)
     return Change(close=True, remark=None if said else text)
+
+
+def _withdrawal_text(order: LeadWithdrawn) -> str:
+    if order.stays is None:
+        return f"Baton: withdrawn ({order.reason.replace('_', ' ')}). Please do not contact this person about it."
+    if order.stays_with is None:
+        return f"Baton: merged with {order.stays}, which waits for a rep: they are one person."
+    keeps = f"which {order.stays_with} keeps"
+    return f"Baton: merged with {order.stays}, {keeps}: they are one person. Please leave it to {order.stays_with}."
 
 
 def _handover(order: LeadRouted, link: ConnectorLink, deal: Deal, words: Words, owner: str | None) -> Action:

@@ -80,7 +80,7 @@ class HandoffSide:
                 self.forget(key)
         elif isinstance(data, LeadWithdrawn):
             if handoff is not None:
-                self._put(key, msgspec.structs.replace(handoff, withdrawn=True), now)
+                self._put(key, self._withdrawn(key, handoff, data, arrival.cause, now), now)
                 self._resume(key, now)
         elif isinstance(data, LeadHandedOver):
             if handoff is not None:
@@ -137,7 +137,7 @@ class HandoffSide:
         if life == handoff.life:
             self._count("nothing_new", handoff)
             return
-        self._count(data.kind, handoff)
+        self._count("merged" if handoff.merged else data.kind, handoff)
         self._put(key, self._concluded(key, handoff, life, arrival.cause, now), now)
 
     def _lived(self, key: bytes, handoff: Handoff, data: OutcomeReported, ref: bytes, happened: int) -> Life:
@@ -185,11 +185,11 @@ class HandoffSide:
     def _concluded(self, key: bytes, handoff: Handoff, life: Life, cause: str, now: int) -> Handoff:
         """What follows from the longer life: a label, a recycling, or the taking back of one."""
         seen = view(life)
-        told = labels.revised(handoff.told, seen, handoff.stage, handed_over=handoff.handed_over)
+        told = None
+        if not handoff.merged:
+            told = labels.revised(handoff.told, seen, handoff.stage, handed_over=handoff.handed_over)
         if told is not None:
-            label = label_to_send(key.decode(), handoff, told, now)
-            self._send("feedback.labels", label.versions.definition, label, f"{cause}/label", now)
-            self._observe("baton_labels_total", "none" if told.good is None else str(told.good).lower())
+            self._label(key, handoff, told, cause, now)
         recycling = None if handoff.over else recycle.due(seen, self._catalogue)
         if recycling != handoff.recycling:
             message = recycle.message(key.decode(), handoff, recycling, now, cause)
@@ -197,6 +197,21 @@ class HandoffSide:
             if recycling is not None:
                 self._observe("baton_leads_recycled_total", recycling.reason)
         return msgspec.structs.replace(handoff, life=life, told=told or handoff.told, recycling=recycling)
+
+    def _withdrawn(self, key: bytes, handoff: Handoff, data: LeadWithdrawn, cause: str, now: int) -> Handoff:
+        """The handoff is over. One that was merged with another teaches nothing, neither before nor later: it would
+        count twice."""
+        gone = msgspec.structs.replace(handoff, withdrawn=True, merged=handoff.merged or data.stays is not None)
+        told = labels.taken_back(handoff.told) if gone.merged else None
+        if told is None:
+            return gone
+        self._label(key, gone, told, cause, now)
+        return msgspec.structs.replace(gone, told=told)
+
+    def _label(self, key: bytes, handoff: Handoff, told: labels.Told, cause: str, now: int) -> None:
+        label = label_to_send(key.decode(), handoff, told, now)
+        self._send("feedback.labels", label.versions.definition, label, f"{cause}/label", now)
+        self._observe("baton_labels_total", "none" if told.good is None else str(told.good).lower())
 
     def _wait(self, key: bytes, waiting: Waiting, wait: _Wait) -> None:
         """Keeps the answer whole. Raises Permanent at once when too much waits there already."""

@@ -49,7 +49,8 @@ class Recycling(msgspec.Struct, frozen=True, array_like=True):
 
 class Handoff(msgspec.Struct, frozen=True, array_like=True):
     """One handoff, as far as feedback cares. With two stages of sales, `stage` is its own, and `handed_over` means that
-    another one goes on with the lead: what came of the lead is told there. New fields go to the end, with defaults."""
+    another one goes on with the lead: what came of the lead is told there. `merged`: another one of the same person was
+    kept, and that one counts. New fields go to the end, with defaults."""
 
     lead: str
     judged: Judged
@@ -59,6 +60,7 @@ class Handoff(msgspec.Struct, frozen=True, array_like=True):
     withdrawn: bool = False
     stage: SalesStage | None = None
     handed_over: bool = False
+    merged: bool = False
 
     @property
     def over(self) -> bool:

@@ -6,6 +6,7 @@
 | rejected, lost         | what the reason's `learning` says: good, bad or none        |
 | routed .. accepted     | none yet: an accepted lead has promised, not shown, its worth |
 | reopened               | none: whatever was concluded is open again                  |
+| merged                 | none: the handoff that was kept counts, this one would twice |
 
 With two stages of sales a lead teaches once, at the end of its way: the opportunity of a `qualify` handoff is only a
 promise, and one that was handed over says nothing any more; the `sell` handoff that goes on with the lead does.
@@ -37,6 +38,12 @@ def good_of(view: View) -> bool | None:
     if view.closing is not None:
         return _OF_LEARNING.get(view.closing.learning)
     return None
+
+
+def taken_back(told: Told) -> Told | None:
+    """The label that takes back what was told, because another handoff of the same person counts; None when nothing
+    was."""
+    return None if told.good is None else Told(told.revision + 1, None, "merged")
 
 
 def revised(told: Told, view: View, stage: SalesStage | None = None, *, handed_over: bool = False) -> Told | None:

@@ -18,6 +18,7 @@ from baton_schemas.routing import (
     TerritoryMatch,
 )
 from services.router.handoff import Handoff, Held
+from services.router.merge import Kept
 from services.router.occasion import Occasion
 from services.router.sla import BREACHED, STARTED, STATES, WARNED, FirstTouch, Silence, last_step_at
 
@@ -115,7 +116,9 @@ def unrouted(
     occasion.observe("baton_leads_unrouted_total", 1.0, reason)
 
 
-def withdrawn(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None) -> None:
+def withdrawn(
+    occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None, kept: Kept | None
+) -> None:
     """The CRM is to take the lead off the rep's list (H3)."""
     owner = handoff.owner
     message = LeadWithdrawn(
@@ -127,6 +130,8 @@ def withdrawn(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merg
         rep=None if owner is None else owner.rep,
         at=occasion.at,
         cause=occasion.cause,
+        stays=None if kept is None else kept.handoff,
+        stays_with=None if kept is None else kept.rep,
     )
     occasion.send("leads.routed", lead, message, f"{handoff.id}/{handoff.version}/withdrawn")
 
@@ -143,6 +148,11 @@ def handed_over(occasion: Occasion, lead: str, handoff: Handoff, to: str) -> Non
         cause=occasion.cause,
     )
     occasion.send("leads.routed", lead, message, f"{handoff.id}/{handoff.version}/handed_over")
+
+
+def keeper(kept: Kept) -> str:
+    """Who has the handoff that was kept, in words."""
+    return "which waits for a rep" if kept.rep is None else f"which {kept.rep} keeps"
 
 
 def step(

@@ -12,6 +12,7 @@ import msgspec
 
 from baton_schemas.feedback import OutcomeKind
 from services.router.chain import Chain
+from services.router.merge import Merge
 from services.router.sla import FirstTouch, Silence
 
 Stage = Literal[
@@ -134,6 +135,12 @@ class Handoff(msgspec.Struct, array_like=True):
             self.chain.notes = []
 
     @property
+    def is_deal(self) -> bool:
+        """Whether sales has made it a deal of its own, or took it up again: that the company is a customer then is no
+        news."""
+        return self.stage in ("opportunity", "reopened") or (self.chain is not None and self.chain.stage == "sell")
+
+    @property
     def given(self) -> bool:
         """Whether any rep has or had it: whoever had it before is excluded from its rotation."""
         return self.owner is not None or bool(self.excluded)
@@ -153,7 +160,8 @@ class Early(msgspec.Struct, array_like=True):
 
 
 class LeadState(msgspec.Struct, array_like=True):
-    """All that the router knows of a lead: its handoffs by id, what the CRM says of the person, the last events."""
+    """All that the router knows of a lead: its handoffs by id, what the CRM says of the person, the last events, and
+    with whom it turned out to be one person."""
 
     handoffs: dict[str, Handoff] = {}
     owner: str | None = None
@@ -161,6 +169,7 @@ class LeadState(msgspec.Struct, array_like=True):
     disqualified: str | None = None
     early: list[Early] = []
     marks: list[bytes] = []
+    merge: Merge | None = None
 
     def active(self, definition: str) -> Handoff | None:
         """The handoff of this definition that is under way, if any (H2)."""

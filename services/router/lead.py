@@ -7,6 +7,7 @@ from baton_schemas.leads import LeadQualified, LeadWithdrawn
 from baton_schemas.routing import PassedOver, RoutingReply
 from services.router import announce, claims, disposition, ladder, pressure
 from services.router.handoff import ACTIVE, Handoff, Held, LeadState, Stage
+from services.router.merge import Kept
 from services.router.occasion import LEAD, Occasion
 from services.router.where import territory_of
 
@@ -36,29 +37,45 @@ def answer(occasion: Occasion, state: LeadState, reply: RoutingReply) -> None:
     ladder.set_timer(occasion, reply.lead, handoff)
 
 
-def withdraw(occasion: Occasion, lead: str, handoff: Handoff, reason: str, merged_into: str | None = None) -> None:
-    """The lead is none any more: takes it from whoever has it, at once, and gives the turn back (H3)."""
+def withdraw(
+    occasion: Occasion,
+    lead: str,
+    handoff: Handoff,
+    reason: str,
+    merged_into: str | None = None,
+    kept: Kept | None = None,
+) -> None:
+    """The lead is none any more, or another handoff of the person is `kept`: takes it from whoever has it, at once, and
+    gives the turn back (H3)."""
     if handoff.stage not in ACTIVE:
         handoff.stage = "unrouted" if handoff.stage == "unrouted" else "withdrawn"
         handoff.forget_story()
         return
     owner = handoff.owner
     handoff.version += 1
-    announce.withdrawn(occasion, lead, handoff, reason, merged_into)
+    announce.withdrawn(occasion, lead, handoff, reason, merged_into, kept)
     if owner is not None:
         text = f"Handoff {handoff.id} was withdrawn ({reason}). Please do not contact this person about it."
+        if kept is not None:
+            text = f"Handoff {handoff.id} was merged with {kept.handoff}, {announce.keeper(kept)}: they are one person."
         announce.notify(occasion, handoff, owner.rep, "withdrawn", "A lead was withdrawn", text, urgent=True)
     close(occasion, lead, handoff, "withdrawn", reason, refund=True)
 
 
 def withdraw_named(occasion: Occasion, state: LeadState, withdrawal: LeadWithdrawn) -> bool:
-    """Carries out the scorer's withdrawal, also of the handoff that followed; False when it is not known."""
-    handoff = state.handoffs.get(withdrawal.handoff)
-    if handoff is None:
+    """Carries out the scorer's withdrawal, also of the handoff that followed; False when it is not known. What the
+    scorer announced last may have been refused because an earlier one was open: then that one is meant. A deal is why
+    somebody became a customer, so it stays."""
+    named = state.handoffs.get(withdrawal.handoff)
+    if named is None:
         return False
-    for each in (handoff, state.following(handoff)):
-        if each is not None:
-            withdraw(occasion, withdrawal.lead, each, withdrawal.reason, withdrawal.merged_into)
+    following = state.following(named)
+    for handoff in list(state.handoffs.values()):
+        earlier = handoff.definition == named.definition and handoff.qualified_at <= withdrawal.at
+        meant = handoff is named or handoff is following or (handoff.stage in ACTIVE and earlier)
+        spared = withdrawal.reason == "customer" and (handoff.is_deal or handoff.stage not in ACTIVE)
+        if meant and not spared:
+            withdraw(occasion, withdrawal.lead, handoff, withdrawal.reason)
     return True
 
 
@@ -114,6 +131,11 @@ def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
                 del state.handoffs[handoff.id]
         else:
             oldest = min(handoff.closed_at, oldest or handoff.closed_at)
+    if state.merge is not None:
+        heard = state.merge.forget(state.handoffs, occasion.at - FORGET_AFTER_MS)
+        oldest = heard if oldest is None else min(oldest, heard or oldest)
+        if not state.handoffs and not state.merge.kin:
+            state.merge = None
     if not state.handoffs:
         state.marks = []
     occasion.timer(LEAD + lead.encode(), FORGET, None if oldest is None else oldest + FORGET_AFTER_MS)
@@ -122,6 +144,11 @@ def forget(occasion: Occasion, lead: str, state: LeadState) -> None:
 def forget_later(occasion: Occasion, lead: str, handoff: Handoff) -> None:
     """The handoff has ended: it is remembered for a while."""
     handoff.closed_at = occasion.at
+    look_back_later(occasion, lead)
+
+
+def look_back_later(occasion: Occasion, lead: str) -> None:
+    """Something is over: it is remembered for a while."""
     occasion.timer(LEAD + lead.encode(), FORGET, occasion.at + FORGET_AFTER_MS)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from baton_schemas.documents.territories import Territory
 from baton_schemas.leads import LeadQualified
 from baton_schemas.routing import PressureReply
-from services.router import announce, claims, ladder, pressure
+from services.router import announce, claims, ladder, merging, pressure
 from services.router.chain import Chain
 from services.router.handoff import ACTIVE, ROUTED, Handoff, LeadState
 from services.router.lead import forget_later
@@ -23,6 +23,8 @@ def qualify(occasion: Occasion, state: LeadState, qualified: LeadQualified) -> N
     """A lead crossed the line: opens its handoff and asks for a rep, or says why not. A repeat changes nothing."""
     if qualified.handoff in state.handoffs:
         return
+    if state.merge is not None:  # only who is a person of its own qualifies
+        merging.follow(occasion, qualified.lead, state, None, qualified.at)
     refusal = refusal_of(state, qualified)
     match = None if refusal else match_of(occasion, qualified)
     if match is None:

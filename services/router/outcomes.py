@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from baton_schemas.feedback import OutcomeReported
-from services.router import announce, chain, claims, disposition, ladder, lead, pressure, stages
+from services.router import announce, chain, claims, disposition, ladder, lead, merging, pressure, stages
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
 from services.router.where import territory_of
@@ -125,6 +125,8 @@ def _apply(occasion: Occasion, state: LeadState, handoff: Handoff, answer: Answe
         occasion.refuse(answer.record, "unknown_rep", field, "use a rep id of config/teams.yaml, or add the rep there")
         return
     if verdict != "apply":
+        if verdict == "late":
+            merging.tell_late(occasion, state, handoff, outcome)
         return
     if outcome.kind in ("passed_on", "owner_changed"):
         if outcome.to is None:

@@ -13,9 +13,17 @@ from dataclasses import replace
 
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
-from baton_schemas.leads import LeadQualified, LeadWithdrawn
-from baton_schemas.routing import AssignRequest, PressureReply, PressureRequest, ReleaseRequest, RoutingReply
-from services.router import disposition, ladder, lead, opening, outcomes, pressure
+from baton_schemas.leads import LeadQualified, LeadUnmerged, LeadWithdrawn
+from baton_schemas.routing import (
+    AssignRequest,
+    MergeRequest,
+    MergeVerdict,
+    PressureReply,
+    PressureRequest,
+    ReleaseRequest,
+    RoutingReply,
+)
+from services.router import disposition, ladder, lead, merging, opening, outcomes, pressure
 from services.router.accounts import AccountState, Gate
 from services.router.erasures import erased_at
 from services.router.handoff import LeadState
@@ -36,9 +44,9 @@ _LEADS = Packing(LeadState)
 _TEAMS = Packing(TeamState)
 _ACCOUNTS = Packing(AccountState)
 
-_QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn)
+_QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn, LeadUnmerged)
 _REQUESTS = {**accepted("team", AssignRequest, ReleaseRequest), **accepted("account", PressureRequest)}
-_REPLIES = accepted("lead", RoutingReply, PressureReply)
+_REPLIES = accepted("lead", RoutingReply, PressureReply, MergeRequest, MergeVerdict)
 _OUTCOMES = accepted("lead", OutcomeReported, InsightReported)
 _FACTS = {**accepted("person", PersonFacts), **accepted("account", AccountFacts)}
 
@@ -132,7 +140,7 @@ class Shift:
             else:
                 fire = disposition.fire if name == disposition.timer_name(handoff.id) else ladder.fire
                 fire(occasion, person, handoff)
-        self._keep(person, state)
+        self._keep(occasion, person, state)
 
     def _qualified(self, record: Record) -> None:
         arrived = read(record, _QUALIFIED)
@@ -145,9 +153,27 @@ class Shift:
             else:
                 opening.qualify(occasion, state, data)
             outcomes.wake_early(occasion, arrived.key, state)
-        elif isinstance(data, LeadWithdrawn) and not lead.withdraw_named(occasion, state, data):
+        elif isinstance(data, LeadUnmerged):
+            self._follow(occasion, arrived, state, None, data.at)
+        elif isinstance(data, LeadWithdrawn) and data.merged_into is not None:
+            self._follow(occasion, arrived, state, data.merged_into, data.at)
+        elif isinstance(data, LeadWithdrawn):
+            self._withdraw(occasion, arrived, state, data)
+        self._keep(occasion, arrived.key, state)
+
+    def _withdraw(self, occasion: Occasion, arrived: Arrived, state: LeadState, data: LeadWithdrawn) -> None:
+        mark = mark_of(arrived.cause)
+        if mark in state.marks:
+            return
+        if not lead.withdraw_named(occasion, state, data):
             raise Permanent("unknown_handoff", field="handoff", fix="withdraw what leads.qualified announced")
-        self._keep(arrived.key, state)
+        remember(state.marks, mark, LEAD_MEMORY)
+
+    def _follow(self, occasion: Occasion, arrived: Arrived, state: LeadState, into: str | None, at: int) -> None:
+        mark = mark_of(arrived.cause)
+        if mark not in state.marks:
+            merging.follow(occasion, arrived.key, state, into, at)
+            remember(state.marks, mark, LEAD_MEMORY)
 
     def _request(self, record: Record) -> None:
         arrived = read(record, _REQUESTS)
@@ -179,9 +205,13 @@ class Shift:
                 lead.answer(occasion, state, arrived.data)
             elif isinstance(arrived.data, PressureReply):
                 opening.hear_account(occasion, state, arrived.data)
+            elif isinstance(arrived.data, MergeRequest):
+                merging.hear_report(occasion, state, arrived.data)
+            elif isinstance(arrived.data, MergeVerdict):
+                merging.hear_verdict(occasion, state, arrived.data)
             if state.handoffs:
                 remember(state.marks, mark, LEAD_MEMORY)
-        self._keep(arrived.key, state)
+        self._keep(occasion, arrived.key, state)
 
     def _outcome(self, record: Record) -> None:
         arrived = read(record, _OUTCOMES)
@@ -191,7 +221,7 @@ class Shift:
         state = self._lead(occasion, arrived.key)
         self._hear_early(occasion, arrived.key, state)
         self._hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
-        self._keep(arrived.key, state)
+        self._keep(occasion, arrived.key, state)
 
     def _facts(self, record: Record) -> None:
         if record.value is None:
@@ -206,7 +236,7 @@ class Shift:
             occasion = self._occasion(record, arrived)
         state = self._lead(occasion, key)
         lead.learn(occasion, key, state, facts)
-        self._keep(key, state)
+        self._keep(occasion, key, state)
 
     def _hear_early(self, occasion: Occasion, person: str, state: LeadState) -> None:
         """Applies what was held for handoffs that are known by now; refuses what waited in vain."""
@@ -238,17 +268,20 @@ class Shift:
         """The lead's state; what belongs to an erased person is withdrawn first (L8)."""
         state = self._leads.get(person.encode()) or LeadState()
         erased = erased_at(self._context.globals, person)
+        if state.merge is not None and state.merge.into is not None:
+            erased = max(erased, erased_at(self._context.globals, state.merge.into))
         older = [handoff for handoff in state.handoffs.values() if handoff.qualified and handoff.qualified_at <= erased]
         for handoff in older:
             lead.withdraw(occasion, person, handoff, "erased")
         if older:
             state.early = []
-            self._keep(person, state)
+            self._keep(occasion, person, state)
         return state
 
     def _close(self, gate: Gate) -> None:
         gate.set_timer()
         self._accounts.put(gate.account.encode(), None if gate.over else gate.state)
 
-    def _keep(self, person: str, state: LeadState) -> None:
+    def _keep(self, occasion: Occasion, person: str, state: LeadState) -> None:
+        merging.settle(occasion, person, state)
         self._leads.put(person.encode(), None if state.blank else state)

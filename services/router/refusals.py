@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from baton_schemas.leads import LeadQualified
-from services.router import announce
+from services.router import announce, merging
 from services.router.handoff import Handoff, LeadState
+from services.router.merge import Kin
 from services.router.occasion import Occasion
 
 
@@ -28,7 +29,12 @@ def refusal_of(state: LeadState, qualified: LeadQualified) -> Refusal | None:
         return Refusal("do_not_contact", "The CRM says that this person must not be contacted.")
     if state.disqualified is not None:
         return Refusal("disqualified", "The CRM says that this person is no lead.")
-    return _account_refusal(state, qualified) or _open_refusal(state.active(qualified.versions.definition))
+    definition = qualified.versions.definition
+    return (
+        _account_refusal(state, qualified)
+        or _open_refusal(state.active(definition))
+        or _kin_refusal(merging.open_kin(state, definition))
+    )
 
 
 def _account_refusal(state: LeadState, qualified: LeadQualified) -> Refusal | None:
@@ -50,6 +56,12 @@ def _open_refusal(other: Handoff | None) -> Refusal | None:
     if other.stage in ("opportunity", "reopened"):
         return Refusal("open_opportunity", "This person has an open opportunity: its rep is told.", rep)
     return Refusal("already_open", "This person has an open handoff: its rep is told.", rep)
+
+
+def _kin_refusal(kin: Kin | None) -> Refusal | None:
+    if kin is None:
+        return None
+    return Refusal("already_open", "This person was merged with one who has an open handoff: its rep is told.", kin.rep)
 
 
 def owner_of(state: LeadState, qualified: LeadQualified) -> str | None:

@@ -9,7 +9,7 @@ from baton_schemas.accounts import AccountSignal
 from baton_schemas.contract import format_time
 from baton_schemas.envelope import to_headers
 from baton_schemas.keys import handoff_id
-from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
+from baton_schemas.leads import LeadQualified, LeadScored, LeadUnmerged, LeadWithdrawn
 from services.runtime.effects import Send
 from services.runtime.origin import Origin
 from services.runtime.record import Record
@@ -17,7 +17,7 @@ from services.scorer.account import Story, story_of
 from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of, dossier_of
 from services.scorer.explanation import ledger_content, missing
-from services.scorer.hops import ENCODER, Linked, Published, Summary
+from services.scorer.hops import ENCODER, Linked, Published, Stopped, Summary
 from services.scorer.identity import Publication
 from services.scorer.intake import RECORDED_HEADER, Envelope
 from services.scorer.person import Link, Person
@@ -87,7 +87,7 @@ def linked(person: str, root: str | None, *, at: int, evidence: str, cause: str,
 
 def published(publication: Publication, via: str, link: Link, *, cause: str, now: int) -> Send:
     """A profile for a root, or the word that it is taken back."""
-    to, source, version, packed = publication
+    to, source, version, packed, handoff = publication
     data = Published(
         source=source,
         version=version,
@@ -95,9 +95,16 @@ def published(publication: Publication, via: str, link: Link, *, cause: str, now
         via=via,
         linked_at=format_time(link.at),
         link_cause=link.cause,
+        handoff=handoff,
     )
     part = f"{source}|{version}|{packed is None}"
     return _record("engagement.linked", to, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+
+
+def stopped(source: str, handoff: str, reason: str, *, cause: str, now: int) -> Send:
+    """To a linked identity: its handoff is void, because the person is no lead any more (H3)."""
+    value = Stopped(person=source, handoff=handoff, reason=reason).to_json()
+    return _record("engagement.linked", source, Stopped.TYPE, value, cause=cause, at=now, part=f"{handoff}|{reason}")
 
 
 def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: int) -> Send:
@@ -161,6 +168,12 @@ def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now
 def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:
     """The handoff is void (H3)."""
     data = LeadWithdrawn(lead=key, handoff=handoff, reason=reason, merged_into=merged_into, at=now, cause=cause)
+    return _record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
+
+
+def unmerged(key: str, handoff: str, *, cause: str, now: int) -> Send:
+    """The lead is a person of its own again."""
+    data = LeadUnmerged(lead=key, handoff=handoff, at=now, cause=cause)
     return _record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
 
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from baton_schemas.accounts import AccountSignal, MemberChanged
 from baton_schemas.contract import Contract, format_time, parse_time
-from baton_schemas.identity import IdentityLinked, LedgerPublished
+from baton_schemas.identity import IdentityLinked, IdentityStopped, LedgerPublished
 from services.scorer.hot import Name, Text, decoded
 
 _Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -64,9 +64,20 @@ class Published(_Form, frozen=True, kw_only=True):
     via: Name
     linked_at: str
     link_cause: Name
+    handoff: Name | None = None
 
     def times(self) -> Iterable[str | None]:
         return (self.linked_at,)
+
+
+class Stopped(_Form, frozen=True, kw_only=True):
+    """An `IdentityStopped`."""
+
+    TYPE: ClassVar[str] = IdentityStopped.TYPE
+
+    person: Name
+    handoff: Name
+    reason: Name
 
 
 class Summary(_Form, frozen=True, kw_only=True):
@@ -120,8 +131,8 @@ class Signal(_Form, frozen=True, kw_only=True):
         return (since, *[each.engaged_at for each in self.colleagues])
 
 
-Hop = Linked | Published | Summary | Signal
-F = TypeVar("F", Linked, Published, Summary, Signal)
+Hop = Linked | Published | Stopped | Summary | Signal
+F = TypeVar("F", Linked, Published, Stopped, Summary, Signal)
 
 
 class Reader(Generic[F]):
@@ -154,5 +165,6 @@ def _is_exact(text: str) -> bool:
 ENCODER = msgspec.json.Encoder()
 read_linked = Reader(Linked, IdentityLinked)
 read_published = Reader(Published, LedgerPublished)
+read_stopped = Reader(Stopped, IdentityStopped)
 read_summary = Reader(Summary, MemberChanged)
 read_signal = Reader(Signal, AccountSignal)

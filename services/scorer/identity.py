@@ -51,12 +51,13 @@ class Owned(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """A profile to be published to `to`, or taken back there (packed None)."""
+    """A profile to be published to `to`, or taken back there (packed None); `handoff` is the source's last one."""
 
     to: str
     source: str
     version: int
     packed: bytes | None
+    handoff: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def publish_own(person: Person, key: str) -> list[Publication]:
     if root is None:
         return []
     person.version += 1
-    return [Publication(root, key, person.version, pack_profile(person.profile))]
+    return [Publication(root, key, person.version, pack_profile(person.profile), person.lead.announced)]
 
 
 def hold(person: Person, source: str, held: Held) -> bool:
@@ -200,15 +201,20 @@ def passed_on(person: Person, source: str) -> list[Publication]:
     if root is None:
         return []
     held = person.held[source]
-    return [Publication(root, source, held.version, held.packed)]
+    return [Publication(root, source, held.version, held.packed, held.handoff)]
 
 
 def _all(person: Person, key: str, to: str, *, taken_back: bool) -> Iterator[Publication]:
     person.version += 1
-    yield Publication(to, key, person.version, None if taken_back else pack_profile(person.profile))
+    if taken_back:
+        yield Publication(to, key, person.version, None)
+    else:
+        yield Publication(to, key, person.version, pack_profile(person.profile), person.lead.announced)
     for source, held in person.held.items():
-        if held.packed is not None:
-            yield Publication(to, source, held.version, None if taken_back else held.packed)
+        if held.packed is not None and taken_back:
+            yield Publication(to, source, held.version, None)
+        elif held.packed is not None:
+            yield Publication(to, source, held.version, held.packed, held.handoff)
 
 
 def _owned(identities: Sequence[Identity]) -> Owned:

@@ -31,11 +31,13 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The profile of a linked identity as it was published last, or the memory that it was taken back (None)."""
+    """The profile of a linked identity as it was published last, or the memory that it was taken back (None).
+    `handoff` is the last one that was announced for it."""
 
     version: int
     via: str
     packed: bytes | None
+    handoff: str | None = None
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -51,7 +53,10 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     `slack` is how many points may be added before anything can change upwards; `check_at` is when time alone may
     change something. `qualified` says that the score has not fallen below exit since the lead qualified; `handoff` is
     the last one announced and not withdrawn. `held_at` and `held_cause` are those of the event by which the lead would
-    have qualified, while its account has not answered yet.
+    have qualified, while its account has not answered yet. `stopped`: of which handoffs
+    of linked identities they were told that the person is no lead any more, and why. `merged` is the handoff by which
+    the router was told to whom this identity belongs; None when it takes it for a person of its own. `last` is the
+    last one announced, withdrawn or not: sales may open it again.
     """
 
     judged: str = ""
@@ -66,6 +71,14 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     check_at: int | None = None
     held_at: int = 0
     held_cause: str = ""
+    stopped: dict[str, str] = msgspec.field(default_factory=dict)
+    merged: str | None = None
+    last: str | None = None
+
+    @property
+    def announced(self) -> str | None:
+        """The last handoff that was announced, if there ever was one."""
+        return self.last or self.handoff
 
 
 class Membership(msgspec.Struct, array_like=True, gc=False):
@@ -91,6 +104,12 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     claims: dict[str, Claim] = msgspec.field(default_factory=dict)
     lead: Lead = msgspec.field(default_factory=Lead)
     membership: Membership = msgspec.field(default_factory=Membership)
+
+    @property
+    def handoffs(self) -> list[str]:
+        """What was announced last for it and for the identities linked to it; its own first."""
+        linked = [each.handoff for each in self.held.values() if each.packed is not None]
+        return [handoff for handoff in (self.lead.announced, *linked) if handoff is not None]
 
     @property
     def root(self) -> str | None:

@@ -30,10 +30,12 @@ from services.scorer.hops import (
     Linked,
     Published,
     Signal,
+    Stopped,
     Summary,
     read_linked,
     read_published,
     read_signal,
+    read_stopped,
     read_summary,
 )
 from services.scorer.identity import Keyring
@@ -81,6 +83,7 @@ class ScorerProcessor:
         links = {
             Linked.TYPE: _Route(read_linked, self._identity),
             Published.TYPE: _Route(read_published, self._ledger),
+            Stopped.TYPE: _Route(read_stopped, self._stopped),
         }
         facts = {
             AccountFacts.TYPE: _Route(AccountFacts.model_validate_json, self._account_facts),
@@ -216,6 +219,7 @@ class ScorerProcessor:
         link = Link(event.root, parse_time(event.at), event.cause)
         if event.cause == ERASED and (one.link is None or one.link.stamp < link.stamp):
             one.profile = profile.Profile()
+            turn.withdraw(key, one, ERASED)
         turn.relink(key, one, link)
         return "linked"
 
@@ -229,7 +233,7 @@ class ScorerProcessor:
                 publications = identity.yield_link(one, key)
                 turn.keep(key, one)
                 turn.publish(key, one, publications)
-                turn.decide(key, one)
+                turn.own_again(key, one)
             return "ring"
         erased = turn.erased_at(key.encode())
         if erased is not None and stamp.at <= erased and event.packed is not None:
@@ -240,7 +244,8 @@ class ScorerProcessor:
                 return "repeated"
             one = Person(born=turn.now)
         packed = None if event.packed is None else _unpacked(event.packed)
-        if not identity.hold(one, event.source, Held(event.version, event.via, packed)):
+        before = one.handoffs
+        if not identity.hold(one, event.source, Held(event.version, event.via, packed, event.handoff)):
             return "repeated"
         claim = one.claims.get(event.source)
         if packed is None and event.via == event.source and claim and (claim.at, claim.cause) > stamp.stamp:
@@ -248,9 +253,18 @@ class ScorerProcessor:
         turn.keep(key, one)
         if one.root is not None:
             turn.publish(key, one, identity.passed_on(one, event.source))
+            if event.handoff is not None and event.handoff not in before:
+                turn.tell_merged(key, one, event.handoff)
         else:
             turn.decide(key, one, unmerged=packed is None)
         return "held"
+
+    def _stopped(self, turn: Turn, record: Record, _envelope: Envelope, event: Stopped) -> str:
+        key = _own_key(record, event.person)
+        one = turn.find(key)
+        if one is not None:
+            turn.hear_stopped(key, one, event.handoff, event.reason)
+        return "stopped"
 
     def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Summary) -> str:
         self._at_account(turn, record, event, accounts.member_changed)

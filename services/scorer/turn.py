@@ -187,6 +187,8 @@ class Turn:
     def _stand(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> bool:
         """Withdraws, ends or begins the qualification; answers whether the person has just qualified."""
         lead = one.lead
+        if one.held:
+            self._stop_linked(one, judgement.stop or ("customer" if one.membership.customer else None))
         if lead.handoff is not None:
             reason = judgement.stop
             if reason is None and one.membership.customer and not lead.as_customer:
@@ -195,7 +197,7 @@ class Turn:
                 reason = "unmerged"
                 lead.qualified = False
             if reason is not None:
-                self._withdraw(key, one, reason)
+                self.withdraw(key, one, reason)
         if lead.qualified:
             lead.qualified = judgement.stop is None and judgement.score >= self.rules.exit
             return False
@@ -208,16 +210,54 @@ class Turn:
             return False
         lead.qualified = True
         lead.qualification += 1
-        lead.handoff = say.handoff_of(key, self.rules, lead.qualification)
+        lead.handoff = lead.last = say.handoff_of(key, self.rules, lead.qualification)
         lead.as_customer = one.membership.customer
         return True
 
-    def _withdraw(self, key: str, one: Person, reason: str, merged_into: str | None = None) -> None:
+    def withdraw(self, key: str, one: Person, reason: str) -> None:
+        """Takes back the last handoff. What became of it is not known here: a customer's may stay with its rep, so
+        whatever forbids the person later is said of it, too."""
         if one.lead.handoff is None:
             return
-        self.send(say.withdrawn(key, one.lead.handoff, reason, cause=self.cause, now=self.now, merged_into=merged_into))
+        self.send(say.withdrawn(key, one.lead.handoff, reason, cause=self.cause, now=self._said(one)))
         self.count(WITHDRAWN, reason)
-        one.lead.handoff = None
+        if reason == "customer":
+            one.lead.as_customer = True
+        else:
+            one.lead.handoff = None
+
+    def _stop_linked(self, one: Person, reason: str | None) -> None:
+        """Tells linked identities, once for each handoff and reason, that the person is no lead any more."""
+        lead = one.lead
+        if lead.stopped:
+            known = one.handoffs
+            lead.stopped = {handoff: said for handoff, said in lead.stopped.items() if handoff in known}
+        if reason is None:
+            return
+        for source, held in one.held.items():
+            if held.packed is None or held.handoff is None or lead.stopped.get(held.handoff) == reason:
+                continue
+            lead.stopped[held.handoff] = reason
+            self.send(say.stopped(source, held.handoff, reason, cause=self.cause, now=self.now))
+
+    def hear_stopped(self, key: str, one: Person, handoff: str, reason: str) -> None:
+        """The person that a linked identity belongs to is no lead any more: neither is what was announced for it."""
+        if one.root is not None and one.lead.handoff == handoff:
+            self.withdraw(key, one, reason)
+            self.keep(key, one)
+
+    def tell_merged(self, key: str, one: Person, handoff: str) -> None:
+        """Says of an identity to whom it belongs now. Which of their handoffs stays is the router's to decide, so what
+        was announced is still known here."""
+        one.lead.merged = handoff
+        at = self._said(one)
+        self.send(say.withdrawn(key, handoff, "merged", cause=self.cause, now=at, merged_into=one.root))
+        self.count(WITHDRAWN, "merged")
+
+    def _said(self, one: Person) -> int:
+        """The time for a word on a lead: never before the word before it, whichever topic was read later."""
+        one.lead.judged_at = max(self.now, one.lead.judged_at)
+        return one.lead.judged_at
 
     def _check_at(self, key: str, one: Person, hour: int | None) -> None:
         due = None if hour is None else hour * HOUR_MS
@@ -299,13 +339,22 @@ class Turn:
             return
         self.publish(key, one, publications)
         if one.root is None:
-            self.decide(key, one)
-        elif was_root:
-            self._resign(key, one, "merged", one.root)
+            self.own_again(key, one)
+            return
+        for handoff in one.handoffs[:1]:
+            self.tell_merged(key, one, handoff)
+        if was_root:
+            self._resign(key, one)
 
-    def _resign(self, key: str, one: Person, reason: str, merged_into: str | None = None) -> None:
-        """Ends everything that was told of a root as a lead."""
-        self._withdraw(key, one, reason, merged_into)
+    def own_again(self, key: str, one: Person) -> None:
+        """What was linked is a root again: its handoff stays if it stands on its own."""
+        if one.lead.merged is not None:
+            self.send(say.unmerged(key, one.lead.merged, cause=self.cause, now=self._said(one)))
+            one.lead.merged = None
+        self.decide(key, one, unmerged=True)
+
+    def _resign(self, key: str, one: Person) -> None:
+        """Ends what was told of a root as a lead, but for its handoff."""
         one.lead.qualified = False
         if one.lead.grade:
             self.send(say.unscored(key))
@@ -317,7 +366,8 @@ class Turn:
     def forget(self, key: str, one: Person, at: int) -> None:
         """Erases a person: its handoff is withdrawn, its score forgotten, its profile taken back, its state dropped;
         what was linked to it forgets, too."""
-        self._resign(key, one, ERASED)
+        self.withdraw(key, one, ERASED)
+        self._resign(key, one)
         if one.root is not None:
             gone = Link(None, at, ERASED)
             self.publish(key, one, identity.relink(one, key, gone) or [])

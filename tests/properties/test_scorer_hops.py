@@ -16,17 +16,18 @@ from baton_schemas.accounts import AccountSignal, Colleague, MemberChanged
 from baton_schemas.contract import Contract, format_time
 from baton_schemas.crm import AccountFacts, AccountStanding
 from baton_schemas.envelope import envelop
-from baton_schemas.identity import IdentityLinked, LedgerPublished
+from baton_schemas.identity import IdentityLinked, IdentityStopped, LedgerPublished
 from services.scorer import account as accounts
 from services.scorer import announcement as say
 from services.scorer.account import Account
-from services.scorer.hops import Reader, Summary, read_linked, read_published, read_signal, read_summary
+from services.scorer.hops import Reader, Summary, read_linked, read_published, read_signal, read_stopped, read_summary
 from services.scorer.identity import Publication
 from services.scorer.person import Link
 
 READERS: dict[type[Contract], Reader[Any]] = {
     IdentityLinked: read_linked,
     LedgerPublished: read_published,
+    IdentityStopped: read_stopped,
     MemberChanged: read_summary,
     AccountSignal: read_signal,
 }
@@ -43,7 +44,8 @@ COLLEAGUE = st.builds(Colleague, person=NAME, grade=NAME, job_title=st.none() | 
 NOON = 1_772_443_800_000
 FULL: tuple[Contract, ...] = (
     IdentityLinked(person="p", root="r", at=NOON, cause="c"),
-    LedgerPublished(source="s", version=1, packed="cA==", via="v", linked_at=NOON, link_cause="c"),
+    LedgerPublished(source="s", version=1, packed="cA==", via="v", linked_at=NOON, link_cause="c", handoff="h"),
+    IdentityStopped(person="p", handoff="h", reason="customer"),
     MemberChanged(account="a", person="p", version=1, grade="A1", job_title="CTO", engaged_at=NOON),
     AccountSignal(
         account="a",
@@ -64,7 +66,9 @@ CONTENT: st.SearchStrategy[Contract] = st.one_of(
         via=NAME,
         linked_at=TIME,
         link_cause=NAME,
+        handoff=st.none() | NAME,
     ),
+    st.builds(IdentityStopped, person=NAME, handoff=NAME, reason=NAME),
     st.builds(
         MemberChanged,
         account=NAME,
@@ -149,9 +153,11 @@ def test_links_and_publications_are_told_as_the_contracts_write_them(
     named = dict(told.headers)["ce_id"].decode()
     assert told.headers == envelop(IdentityLinked(person="p", at=0, cause="c"), id=named, source=say.SOURCE, time=5)[0]
     published = say.published(
-        Publication("to", person, version, packed), "via", Link(root, at, cause), cause="#1", now=5
+        Publication("to", person, version, packed, root), "via", Link(root, at, cause), cause="#1", now=5
     )
     assert published.value == LedgerPublished.model_validate_json(published.value or b"").to_json()
+    stopped = say.stopped(person, "h", cause, cause="#1", now=5)
+    assert stopped.value == IdentityStopped(person=person, handoff="h", reason=cause).to_json()
 
 
 @settings(max_examples=100, deadline=None)

@@ -135,7 +135,7 @@ _ALL = (
         "Outcomes that sales reported, by the stage of their handoff: one, or the first or second of two; unknown for "
         "what waits or is not kept.",
         (
-            Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased")),
+            Label("kind", values=(*get_args(OutcomeKind), "insight", "waiting", "nothing_new", "erased", "merged")),
             Label("stage", values=("one", *get_args(SalesStage), "unknown")),
         ),
     ),

@@ -149,6 +149,15 @@ def test_a_withdrawal_ends_what_is_open_and_says_why() -> None:
     assert decide(step(version=2), after, deal(), words()) == Nothing("old_version")
 
 
+def test_a_merged_lead_is_closed_and_says_who_keeps_the_other_one() -> None:
+    kept = {"reason": "merged", "stays": "h9", "stays_with": "ben"}
+    action = decide(withdrawn().model_copy(update=kept), link(), deal(), words())
+    remark = "Baton: merged with h9, which ben keeps: they are one person. Please leave it to ben."
+    assert action == Change(close=True, remark=remark)
+    waits = decide(withdrawn().model_copy(update=kept | {"stays_with": None}), link(), deal(), words())
+    assert waits == Change(close=True, remark="Baton: merged with h9, which waits for a rep: they are one person.")
+
+
 def test_a_withdrawal_of_what_is_closed_is_only_said_and_of_what_never_was_is_noted() -> None:
     action = decide(withdrawn(), link(), deal(stage="won"), words())
     assert isinstance(action, Change)

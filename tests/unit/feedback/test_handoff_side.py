@@ -95,6 +95,24 @@ def test_a_withdrawn_lead_is_never_recycled() -> None:
     assert labels(story) == [(1, False, "rejected")]
 
 
+def test_what_was_merged_teaches_nothing_before_and_later_the_one_that_was_kept_does() -> None:
+    story = Story()
+    for handoff in ("h1", "h2"):
+        story.route(handoff)
+        story.answer(handoff, "opportunity")
+    gone = LeadWithdrawn(lead=LEAD, handoff="h1", version=2, reason="merged", at=NOW, cause="c", stays="h2")
+    for _ in range(2):
+        story.send("leads.routed", LEAD, gone)
+        story.answer("h1", "lost", "not_now")
+    story.answer("h2", "won")
+    told: list[OutcomeLabelled] = story.told("feedback.labels")
+    assert [(each.handoff, each.good, each.stage) for each in told] == [
+        ("h1", True, "opportunity"), ("h2", True, "opportunity"), ("h1", None, "merged"), ("h2", True, "won"),
+    ]  # fmt: skip
+    assert recycled(story) == []
+    assert story.engine.observed["baton_outcomes_total", ("merged",)] == 1
+
+
 def test_an_answer_counts_once_however_often_it_is_sent() -> None:
     story = Story()
     story.route("h1")

@@ -12,7 +12,7 @@ from baton_schemas.crm import AccountStanding, PersonFacts
 from baton_schemas.envelope import envelop, from_record
 from baton_schemas.feedback import Notification, OutcomeReported
 from baton_schemas.keys import handoff_id
-from baton_schemas.leads import Contact, Dossier, LeadQualified, LeadWithdrawn, Versions
+from baton_schemas.leads import Contact, Dossier, LeadQualified, LeadUnmerged, LeadWithdrawn, Versions
 from baton_schemas.routing import LeadRouted, LeadUnrouted, SlaEvent
 from services.router.accounts import AccountState
 from services.router.handoff import Handoff, LeadState
@@ -169,6 +169,21 @@ class Story:
         data = LeadWithdrawn(lead=lead, handoff=handoff, reason=reason, at=self.now, cause="/scorer#1")
         self.put("leads.qualified", lead, data)
         self.run()
+
+    def merge(self, lead: str, handoff: str, into: str, *, run: bool = True) -> None:
+        """The scorer found out that `lead`, for whom `handoff` was announced, is `into`."""
+        data = LeadWithdrawn(
+            lead=lead, handoff=handoff, reason="merged", merged_into=into, at=self.now, cause="/scorer#1"
+        )
+        self.put("leads.qualified", lead, data)
+        if run:
+            self.run()
+
+    def unmerge(self, lead: str, handoff: str, *, run: bool = True) -> None:
+        """It was a mistake: `lead` is a person of its own."""
+        self.put("leads.qualified", lead, LeadUnmerged(lead=lead, handoff=handoff, at=self.now, cause="/scorer#2"))
+        if run:
+            self.run()
 
     def report(self, lead: str, handoff: str, kind: str, *, run: bool = True, **fields: Any) -> None:
         """The CRM reports an outcome."""

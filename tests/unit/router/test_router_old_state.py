@@ -15,8 +15,8 @@ from services.router.team import TeamState
 from services.runtime.effects import Effects
 from tests.unit.router.story import DAY, DOCUMENTS, MONDAY_9
 
-# Packed by version 0.1.0 before handoffs had a disposition clock, a place or a stage: one accepted by ann, one
-# breached at ben, one that waits; their team.
+# Packed by version 0.1.0 before handoffs had a disposition clock, a place or a stage, and before leads were merged: one
+# accepted by ann, one breached at ben, one that waits; their team.
 ACCEPTED = (
     "AZaBuWgzNWU2NjU2NjExNjQ3NTZjNGJiMjM1Y2TcABK5aDM1ZTY2NTY2MTE2NDc1NmM0YmIyMzVjZKNiMmKjaG90pGRhY2iRp2NvdW50cnmQqGFj"
     "Y2VwdGVkAZuoc3RhbmRhcmSmYmVybGluo2hvdM8AAAGcrY+sAM8AAAGcrZjTwM8AAAGcraH7gM0HCAEAo21ldM8AAAGcrY+sAJcBpGRhY2inaW5i"
@@ -69,7 +69,7 @@ def test_handoffs_of_the_old_layout_are_read_whole(packed: str, stage: str, rep:
     assert (None if handoff.owner is None else handoff.owner.rep) == rep
     assert handoff.clock is not None
     assert handoff.clock.step == step
-    assert (handoff.silence, handoff.place) == (None, None)
+    assert (handoff.silence, handoff.place, state.merge) == (None, None, None)
     assert handoff.qualified.startswith(b'{"lead":"k')
 
 
