@@ -160,7 +160,7 @@ def _not_one(
     for handoff in expected:
         number = len(_kept(found.get(handoff, []), words))
         told = routed[handoff]
-        gone = told.done_with or told.stage == "rejected"  # before it was made; or a rep deleted it
+        gone = told.done_with or told.stage in CLOSED  # before it was made; or somebody deleted it
         if number != 1 and not (number == 0 and gone):
             yield f"{handoff}: {number} records"
 

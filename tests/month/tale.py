@@ -74,7 +74,9 @@ class Month:
         elif what == "forbid":
             self.crm.forbidden ^= {f"firm{random.randrange(9)}.example"}
         elif what == "erase":
-            erase(self.engine, random.choice(self.public.emails))
+            email = random.choice(self.public.emails)
+            erase(self.engine, email)
+            self.public.same = [pair for pair in self.public.same if email not in pair]  # that is forgotten, too
         elif what == "down":
             self._let_by(random.choice([HOUR, 5 * HOUR, 30 * HOUR]))
 

@@ -110,7 +110,7 @@ def test_what_was_merged_teaches_nothing_before_and_later_the_one_that_was_kept_
         ("h1", True, "opportunity"), ("h2", True, "opportunity"), ("h1", None, "merged"), ("h2", True, "won"),
     ]  # fmt: skip
     assert recycled(story) == []
-    assert story.engine.observed["baton_outcomes_total", ("merged",)] == 1
+    assert story.engine.observed["baton_outcomes_total", ("merged", "one")] == 1
 
 
 def test_an_answer_counts_once_however_often_it_is_sent() -> None:
