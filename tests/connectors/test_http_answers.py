@@ -13,6 +13,7 @@ from services.connectors.http import Http
 from services.connectors.settings import CallSettings
 
 pytestmark = pytest.mark.asyncio
+SETTINGS = CallSettings.model_validate({"name": "x"})
 
 
 @asynccontextmanager
@@ -40,17 +41,17 @@ async def serving(answer: web.StreamResponse | None, pieces: list[bytes]) -> Asy
 
 async def test_an_answer_is_whole_however_many_pieces_it_comes_in() -> None:
     pieces = [bytes([65 + number]) * 300_000 for number in range(5)]
-    async with serving(None, pieces) as url, Http(CallSettings(name="x")) as http:
+    async with serving(None, pieces) as url, Http(SETTINGS) as http:
         assert await http.post(url, b"", {}, what="x") == b"".join(pieces)
 
 
 async def test_what_is_not_wanted_is_not_read() -> None:
-    async with serving(None, [b"x" * 100]) as url, Http(CallSettings(name="x")) as http:
+    async with serving(None, [b"x" * 100]) as url, Http(SETTINGS) as http:
         assert await http.post(url, b"", {}, what="x", want_answer=False) == b""
 
 
 async def test_no_redirect_is_followed() -> None:
     away = web.StreamResponse(status=302, headers={"Location": "http://127.0.0.1:1/"})
-    async with serving(away, []) as url, Http(CallSettings(name="x")) as http:
+    async with serving(away, []) as url, Http(SETTINGS) as http:
         with pytest.raises(Failing, match="302"):
             await http.post(url, b"", {}, what="x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,8 +15,7 @@ from services.connectors.settings import CallSettings
 from services.runtime.metrics import Metrics
 
 pytestmark = pytest.mark.asyncio
-HOUR = 3600.0
-SETTINGS = CallSettings(name="x", longest_pause_s=0.001)
+SETTINGS = CallSettings.model_validate({"name": "x", "longest_pause_s": 0.001})
 
 
 class Time:
@@ -27,6 +27,9 @@ class Time:
     def __call__(self) -> float:
         return self.now
 
+    def pass_hours(self, hours: float) -> None:
+        self.now += hours * 3600
+
 
 def parts(sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> tuple[Time, Door, Calls]:
     async def ping() -> None:
@@ -37,39 +40,43 @@ def parts(sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> tuple[Ti
     return time, door, Calls(door, SETTINGS, metrics)
 
 
-def failing(time: Time, steps: list[Callable[[], None]]) -> tuple[list[float], Callable[[], object]]:
-    """Work that always fails; before each attempt something happens."""
-    tried: list[float] = []
+async def attempts_until_given_up(calls: Calls, *before: Callable[[], None]) -> int:
+    """How often work that always fails is tried; before each attempt something happens, after the last nothing may."""
+    steps, tried = iter(before), 0
 
     async def work() -> None:
-        if tried[len(steps) :]:
-            raise AssertionError("not given up")
-        if len(tried) < len(steps):
-            steps[len(tried)]()
-        tried.append(time.now)
+        nonlocal tried
+        step = next(steps, None)
+        assert step is not None, "not given up"
+        step()
+        tried += 1
         raise Failing("server_error")
 
-    return tried, work
+    with pytest.raises(Failing):
+        await calls(work)
+    return tried
 
 
 async def test_a_day_of_failing_while_others_are_served_is_enough() -> None:
     time, door, calls = parts()
-    pass_hours = lambda hours: lambda: setattr(time, "now", time.now + hours * HOUR)  # noqa: E731
-    served = lambda: (pass_hours(0.1)(), door.answered())  # noqa: E731
-    tried, work = failing(time, [lambda: None, served, pass_hours(23.9), pass_hours(0.2)])  # type: ignore[list-item]
-    with pytest.raises(Failing):
-        await calls(work)  # type: ignore[arg-type]
-    assert len(tried) == 4, "neither before a day was over nor long after"
+
+    def another_is_served() -> None:
+        time.pass_hours(0.1)
+        door.answered()
+
+    nothing, nearly_a_day, the_rest = (lambda: None), partial(time.pass_hours, 23.9), partial(time.pass_hours, 0.2)
+    assert await attempts_until_given_up(calls, nothing, another_is_served, nearly_a_day, the_rest) == 4
 
 
 async def test_a_time_in_which_nobody_was_served_does_not_count() -> None:
     time, door, calls = parts()
-    pass_hours = lambda hours: lambda: setattr(time, "now", time.now + hours * HOUR)  # noqa: E731
-    back = lambda: (pass_hours(60)(), door.answered())  # noqa: E731
-    tried, work = failing(time, [lambda: None, back, pass_hours(23), pass_hours(2)])  # type: ignore[list-item]
-    with pytest.raises(Failing):
-        await calls(work)  # type: ignore[arg-type]
-    assert len(tried) == 4, "a weekend without anybody is nobody's fault"
+
+    def a_weekend_is_over() -> None:
+        time.pass_hours(60)
+        door.answered()
+
+    nothing, nearly_a_day, the_rest = (lambda: None), partial(time.pass_hours, 23), partial(time.pass_hours, 2)
+    assert await attempts_until_given_up(calls, nothing, a_weekend_is_over, nearly_a_day, the_rest) == 4
 
 
 async def test_it_comes_back_no_sooner_than_it_is_asked_to() -> None:
