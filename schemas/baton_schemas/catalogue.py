@@ -94,6 +94,8 @@ _ALL = (
         connectors.ConnectorLink,
         connectors.ConnectorCursor,
         connectors.ConnectorFact,
+        connectors.ConnectorWaiting,
+        connectors.ConnectorEndpoint,
         internal=True,
     ),
     Topic("leads.recycled", "lead", (feedback.LeadRecycled,)),

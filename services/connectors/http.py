@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from aiolimiter import AsyncLimiter
 
 from services.connectors.errors import Conflict, CrmError, Failing, Unavailable
@@ -30,12 +31,17 @@ _WRITTEN_BETWEEN = {409, 412, 423}
 
 class Http:
     """An async context manager. `skew_ms` is how far the other side's clock is ahead of ours, as its answers say.
-    `judge` turns a status from 300 on into what happens next."""
+    `judge` turns a status from 300 on into what happens next, `resolver` names into addresses."""
 
     def __init__(
-        self, settings: CallSettings, *, judge: Callable[[int, Mapping[str, str], str], CrmError] | None = None
+        self,
+        settings: CallSettings,
+        *,
+        judge: Callable[[int, Mapping[str, str], str], CrmError] | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._judge = judge or failure
+        self._resolver = resolver
         self._limiter = AsyncLimiter(max(1.0, settings.requests_per_second), max(1.0, 1 / settings.requests_per_second))
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_s)
         self._connections = settings.connections
@@ -45,7 +51,7 @@ class Http:
     async def __aenter__(self) -> Self:
         if self._session is not None:
             return self
-        connector = aiohttp.TCPConnector(limit=self._connections)
+        connector = aiohttp.TCPConnector(limit=self._connections, resolver=self._resolver)
         self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
         return self
 

@@ -36,6 +36,9 @@ class Member(ABC):
         self.vitals = Vitals(globals_read=True)
         self.subscription: Subscription | None = None
 
+    on_hangup: Callable[[], None] | None = None
+    """What SIGHUP does, for connectors that can be told something while they work."""
+
     @abstractmethod
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop`. Raises what ends it."""

@@ -43,6 +43,8 @@ async def _work(settings: Settings, make: Callable[[], Member]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     member = make()
+    if member.on_hangup is not None:
+        loop.add_signal_handler(signal.SIGHUP, member.on_hangup)
     ProcessCollector(registry=member.registry)
     GCCollector(registry=member.registry)
     operations = Operations(
