@@ -96,6 +96,7 @@ _ALL = (
         connectors.ConnectorFact,
         connectors.ConnectorWaiting,
         connectors.ConnectorEndpoint,
+        connectors.ConnectorFile,
         internal=True,
     ),
     Topic("leads.recycled", "lead", (feedback.LeadRecycled,)),

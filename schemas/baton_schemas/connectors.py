@@ -100,3 +100,17 @@ class ConnectorFact(Contract):
     key: Name
     digest: Name
     at: Time
+
+
+class ConnectorFile(Contract):
+    """A CSV connector's last file of a topic's partition: the offsets of its first and last record. It is noted before
+    the file is made, so that the same file is made again after a crash."""
+
+    TYPE: ClassVar[str] = "baton.connector.file.v1"
+
+    connector: Name
+    topic: Name
+    first: Count
+    last: Count
+    written: bool = False
+    at: Time

@@ -15,9 +15,12 @@ from services.cli.home import cluster
 from services.cli.terminal import JsonOption, out, run, say_json
 from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
+from services.connectors.drop.check import check as check_csv
+from services.connectors.drop.settings import CsvSettings
+from services.connectors.drop.worker import run as work_csv
 from services.connectors.errors import CrmError
+from services.connectors.main import csv_settings, webhook_settings, which
 from services.connectors.main import tryton as tryton_of
-from services.connectors.main import webhook_settings, which
 from services.connectors.settings import ConnectorSettings
 from services.connectors.webhook.check import check as check_webhook
 from services.connectors.webhook.settings import WebhookSettings
@@ -25,7 +28,7 @@ from services.connectors.webhook.worker import run as work_webhook
 from services.connectors.worker import run as work
 from services.runtime import logs
 from services.runtime.clock import SystemClock
-from services.runtime.config_set import CONFIG_TOPIC, EMPTY, active_set
+from services.runtime.config_set import CONFIG_TOPIC, EMPTY, ConfigSet, active_set
 from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.log_client import LogClient
@@ -67,6 +70,19 @@ def webhook(file: SettingsFile = Path("config/connectors/webhook.yaml")) -> None
 
 
 @app.command()
+def csv(file: SettingsFile = Path("config/connectors/csv.yaml")) -> None:
+    """Write leads into a folder as CSV files, and tell Baton what files dropped there say came of them; until SIGTERM.
+
+    Start a second one on the same folder for safety: they share the leads. Exit codes are those of `baton worker`.
+
+    Example: baton connector csv config/connectors/csv.yaml
+    """
+    end_with_parent()
+    config = csv_settings(file)
+    _work(config.name, lambda settings: work_csv(settings, config))
+
+
+@app.command()
 def check(
     file: SettingsFile = Path("config/connectors/tryton.yaml"),
     json: JsonOption = False,
@@ -82,6 +98,8 @@ def check(
     with cluster() as settings:
         if kind == "webhook":
             findings = run(_checked_webhook(settings, webhook_settings(file), ping))
+        elif kind == "csv":
+            findings = run(_checked_csv(settings, csv_settings(file)))
         else:
             config, crm = tryton_of(file)
             findings = run(_checked(settings, config, crm))
@@ -132,9 +150,18 @@ async def _checked_webhook(settings: Settings, config: WebhookSettings, send_pin
         return await check_webhook(config, client, send_ping=send_ping)
 
 
+async def _checked_csv(settings: Settings, config: CsvSettings) -> list[Finding]:
+    return check_csv(config, await _active(settings))
+
+
 async def _checked(settings: Settings, config: ConnectorSettings, crm: Crm) -> list[Finding]:
+    return await check_all(config, crm, await _active(settings))
+
+
+async def _active(settings: Settings) -> ConfigSet | None:
+    """The configuration in force; None when there is none."""
     async with LogClient(settings) as client:
         table = {record.key or b"": record.value async for record in client.read(CONFIG_TOPIC)}
     known = {key: value for key, value in table.items() if value is not None}
     active = active_set(Globals({CONFIG_TOPIC: known}, {CONFIG_TOPIC: len(table)}))
-    return await check_all(config, crm, None if active is EMPTY else active)
+    return None if active is EMPTY else active

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 
 from baton_schemas.documents.document import Document
 from services.connectors.crm import Crm
+from services.connectors.drop.settings import CsvSettings
 from services.connectors.settings import ConnectorSettings
 from services.connectors.tryton.crm import Tryton
 from services.connectors.tryton.settings import TrytonSettings
@@ -16,7 +17,7 @@ from services.connectors.webhook.settings import WebhookSettings
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 
-Which = Literal["tryton", "webhook"]
+Which = Literal["tryton", "webhook", "csv"]
 
 
 class _AnyConnector(Document):
@@ -48,6 +49,12 @@ def webhook_settings(path: Path) -> WebhookSettings:
     """The settings in a file; the secrets' files are looked for beside it. Raises UserError."""
     found = parse(WebhookSettings, _text(path), str(path))
     return found.model_copy(update={"secret_files": [path.parent / each for each in found.secret_files]})
+
+
+def csv_settings(path: Path) -> CsvSettings:
+    """The settings in a file; the folder is looked for beside it. Raises UserError."""
+    found = parse(CsvSettings, _text(path), str(path))
+    return found.model_copy(update={"folder": path.parent / found.folder})
 
 
 def _text(path: Path) -> str:

@@ -189,6 +189,20 @@ _ALL = (
         "Messages that the receiver did not take yet, and those of the same leads behind them.",
         (CONNECTOR,),
     ),
+    Metric(
+        "baton_csv_files_total",
+        "counter",
+        "connector",
+        "Files that a CSV connector wrote, by their folder.",
+        (CONNECTOR, Label("what", values=("leads", "sla"))),
+    ),
+    Metric(
+        "baton_csv_rows_rejected_total",
+        "counter",
+        "connector",
+        "Rows of dropped files that told nothing; the reasons stand beside the file.",
+        (CONNECTOR,),
+    ),
     # every worker: input
     Metric("baton_records_total", "counter", "runtime", "Input records that were decided on and journalled.", (TOPIC,)),
     Metric(
