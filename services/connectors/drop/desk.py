@@ -154,10 +154,10 @@ class Desk:
         if rows:
             planned = self.notes.file(topic)
             if planned is None or planned.written:
+                first, last = batch[0].record.offset, batch[-1].record.offset
                 planned = ConnectorFile(
-                    connector=kit.settings.name, topic=topic, first=batch[0].record.offset, last=batch[-1].record.offset,
-                    at=kit.clock.now(),
-                )  # fmt: skip
+                    connector=kit.settings.name, topic=topic, first=first, last=last, at=kit.clock.now()
+                )
                 await kit.confirm()
                 await self.notes.plan(planned, handoffs)
             await self._written(planned, rows)

@@ -1,4 +1,4 @@
-"""CSV files out and back: cells that nothing carries out, files that are whole, answers that are told once or refused."""
+"""CSV files out and back: cells that nothing carries out, whole files, answers told once or refused."""
 
 from __future__ import annotations
 
