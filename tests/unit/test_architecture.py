@@ -21,8 +21,8 @@ PURE_RUNTIME = (
     "processor", "record", "state", "timers", "undone",
 )  # fmt: skip
 PURE_CONNECTORS = (
-    "card", "crm", "deal", "errors", "facts", "observation", "orders", "settings", "words", "tryton/reading",
-    "tryton/settings", "tryton/values",
+    "card", "crm", "deal", "errors", "facts", "observation", "orders", "reading", "settings", "words",
+    "tryton/reading", "tryton/settings", "tryton/values", "webhook/message", "webhook/retrying", "webhook/signing",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 
