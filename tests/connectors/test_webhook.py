@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ async def test_a_failing_lead_holds_up_only_itself_and_its_later_ones_go_after_a
         while not receiver.ids(1):  # a failure counts while others are served
             before = len(receiver.ids(12))
             await side.route(12)
-            await until(lambda before=before: len(receiver.ids(12)) > before)
+            await until(partial(_more_than, before, receiver, 12))
         await until(lambda: _waiting(member) == 0, "nothing waits")
     [letter] = await side.records("leads.routed.dead")
     assert (read_letter(letter).code, letter.key) == ("server_error", bad.lead.encode())
@@ -298,6 +299,10 @@ async def test_the_receiver_of_the_readme_takes_only_what_is_genuine(tmp_path: P
                 said.append(answer.status)
     assert said == [204, 204, 401, 401, 401]
     assert len(_receiver_code().splitlines()) <= 40, "short enough to be read"
+
+
+def _more_than(before: int, receiver: Receiver, number: int) -> bool:
+    return len(receiver.ids(number)) > before
 
 
 def _waiting(member: Webhook) -> float | None:

@@ -102,8 +102,7 @@ class Time:
 @pytest.mark.asyncio
 async def test_one_at_a_time_probes_and_what_is_taken_lets_all_go() -> None:
     time, changes, tried = Time(), [], []
-    rule = RULE.model_copy(update={"longest_pause_s": 0.02})
-    endpoint = Endpoint(rule, lambda standing, _: changes.append(standing.until is None), monotonic=time)
+    endpoint = Endpoint(RULE, lambda standing, _: changes.append(standing.until is None), monotonic=time)
     answers: dict[str, asyncio.Future[None]] = {}
 
     async def message(name: str) -> None:
@@ -127,13 +126,14 @@ async def test_one_at_a_time_probes_and_what_is_taken_lets_all_go() -> None:
     waiting = [asyncio.create_task(message(name)) for name in ("a", "b", "c")]
     await settled()
     assert tried == ["poison"], "shut"
-    time.now = 1.0
+    time.now = 60.0
     endpoint._wake()
     await settled()
     assert len(tried) == 2, "one of them probes"
     answers[tried[1]].set_exception(Unavailable("away"))
-    time.now = 2.0
     await settled()
+    assert len(tried) == 2, "and the next one only after a pause"
+    time.now = 120.0
     endpoint._wake()
     await settled()
     assert len(tried) == 3, "another one this time"
