@@ -21,7 +21,7 @@ from services.connectors.drop.settings import CsvSettings
 from services.connectors.drop.worker import CsvDrop
 from services.runtime.embedded.broker import Broker
 from services.runtime.settings import Settings
-from tests.connectors.running import PATIENCE_S, Baton, baton, settings_for, until
+from tests.connectors.running import Baton, at_work, baton, settings_for, until
 from tests.unit.connectors.test_csv_files import settings as example
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio]
@@ -35,7 +35,7 @@ def settings(kafka: Broker, unique: Callable[[str], str]) -> Settings:
 
 @pytest_asyncio.fixture
 async def side(settings: Settings) -> AsyncIterator[Baton]:
-    async with baton(settings) as found:
+    async with baton(settings, "privacy.erasures") as found:
         yield found
 
 
@@ -46,14 +46,9 @@ def config(folder: Path, **fields: Any) -> CsvSettings:
 
 @asynccontextmanager
 async def running(side: Baton, config: CsvSettings) -> AsyncIterator[CsvDrop]:
-    connector, stop = CsvDrop(side.settings, config), asyncio.Event()
-    work = asyncio.create_task(connector.run(stop))
-    try:
+    connector = CsvDrop(side.settings, config)
+    async with at_work(connector):
         yield connector
-        assert not work.done() or work.result() is None, "it ended"
-    finally:
-        stop.set()
-        await asyncio.wait_for(work, PATIENCE_S)
 
 
 def files(folder: Path, what: str = "leads") -> list[Path]:
@@ -65,9 +60,9 @@ def rows(paths: list[Path]) -> list[dict[str, str]]:
 
 
 async def test_leads_go_into_files_and_answers_come_back_once(side: Baton, tmp_path: Path) -> None:
+    orders = [await side.route(number) for number in (1, 2, 3)]
+    await side.withdraw(2)
     async with running(side, config(tmp_path)) as connector:
-        orders = [await side.route(number) for number in (1, 2, 3)]
-        await side.withdraw(2)
         await until(lambda: len(rows(files(tmp_path))) == 4, "four rows")
         assert [len(rows([path])) for path in files(tmp_path)] == [3, 1], "one when it is full, one when it is time"
         assert [row["What"] for row in rows(files(tmp_path))] == ["assigned"] * 3 + ["withdrawn"]

@@ -22,7 +22,8 @@ PURE_RUNTIME = (
 )  # fmt: skip
 PURE_CONNECTORS = (
     "card", "crm", "deal", "drop/answers", "drop/cells", "drop/rows", "drop/settings", "errors", "facts", "observation",
-    "orders", "settings", "words", "tryton/reading", "tryton/settings", "tryton/values",
+    "orders", "reading", "settings", "words", "tryton/reading", "tryton/settings", "tryton/values", "webhook/message",
+    "webhook/retrying", "webhook/signing",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 

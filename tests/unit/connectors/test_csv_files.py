@@ -151,7 +151,7 @@ def test_a_row_after_a_cell_of_several_lines_has_its_own_line() -> None:
 )
 def test_a_file_that_is_none_is_refused_as_a_whole(data: bytes, line: int) -> None:
     found = list(
-        read(data, settings().answers, {}.get, connector="csv", delimiter=",", now=NOW, baton=lambda wall: wall)
+        read(data, settings().answers, lambda _: None, connector="csv", delimiter=",", now=NOW, baton=lambda wall: wall)
     )
     assert [each.line for each in found if isinstance(each, Rejected)] == [line]
     assert len(found) == 1
