@@ -39,7 +39,19 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Baton and a CRM, each told what the other did.\n\nExample: baton connector tryton tryton.yaml",
 )
-SettingsFile = Annotated[Path, typer.Argument(metavar="FILE", help="The connector's settings (YAML).")]
+
+
+def _file(given: Path) -> Path:
+    """A connector's name stands for its file in config/."""
+    return given if given.suffix or given.exists() else Path(f"config/connectors/{given}.yaml")
+
+
+SettingsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", callback=_file, help="The connector's settings (YAML); a name is config/connectors/NAME.yaml."
+    ),
+]
 
 
 @app.command()
@@ -90,7 +102,7 @@ def check(
 ) -> None:
     """Look whether log-in, rights, mapping and what else it needs fit together; exits with 1 if something is missing.
 
-    Example: baton connector check config/connectors/webhook.yaml --ping
+    Example: baton connector check webhook --ping
     """
     kind = which(file)
     if ping and kind != "webhook":
