@@ -69,9 +69,10 @@ async def test_leads_go_into_files_and_answers_come_back_once(side: Baton, tmp_p
         assert [row["What"] for row in rows(files(tmp_path))] == ["assigned"] * 3 + ["withdrawn"]
         answers = answer(orders[0], "called") + answer(orders[2], "won") + "hnobody,won,,2026-03-02T10:00,,\n"
         for name in ("monday.csv", "again.csv"):
-            (tmp_path / "outcomes" / name).write_text("Handoff,Outcome,Reason,Time,Owner,To\n" + answers)
+            (tmp_path / name).write_text("Handoff,Outcome,Reason,Time,Owner,To\n" + answers)
+            (tmp_path / name).rename(tmp_path / "outcomes" / name)
         await until(lambda: len(list((tmp_path / "outcomes/done").iterdir())) == 2, "both files put away")
-        assert connector.metrics.value("baton_csv_rows_rejected_total", "csv") == 2
+        await until(lambda: connector.metrics.value("baton_csv_rows_rejected_total", "csv") == 2)
     assert [await side.kinds(number) for number in (1, 2, 3)] == [["touched"], [], ["won"]]
     assert len(await side.records("feedback.events")) == 4, "told twice, under the same ids"
     [refusal] = rows([tmp_path / "outcomes/monday.rejected.csv"])
