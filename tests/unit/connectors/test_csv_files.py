@@ -119,7 +119,9 @@ def test_rows_become_outcomes_with_ids_that_follow_from_what_they_say() -> None:
     assert [each.id for each in answered(rows) if isinstance(each, Answer)] == [first.id, second.id]
     swapped = "".join(reversed(rows.splitlines(keepends=True)))
     assert {each.id for each in answered(swapped) if isinstance(each, Answer)} == {first.id, second.id}
-    assert first.id != second.id
+    [later] = answered(f"{HANDOFF},called,,2026-03-02T10:01:00Z,ann,\n")
+    assert isinstance(later, Answer)
+    assert len({first.id, second.id, later.id}) == 3, "he called again"
 
 
 def test_an_apostrophe_of_ours_and_a_byte_order_mark_are_no_part_of_a_cell() -> None:
