@@ -11,11 +11,12 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -25,11 +26,14 @@ import yaml
 from aiohttp import web
 from standardwebhooks import Webhook as Verifier
 
+from baton_schemas.connectors import ConnectorWaiting
 from services.cli.home import environment
 from services.connectors.webhook import sending
 from services.connectors.webhook.check import check
 from services.connectors.webhook.settings import WebhookSettings
+from services.connectors.webhook.waiting import WaitingBook
 from services.connectors.webhook.worker import Webhook
+from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import read as read_letter
 from services.runtime.embedded.broker import Broker
 from services.runtime.kafka.log_client import LogClient
@@ -139,6 +143,21 @@ async def test_what_waits_survives_a_restart_and_repeats_nobody_elses(
         assert len(receiver.received) == before + 1
 
 
+async def test_what_is_noted_and_read_once_more_goes_once(side: Baton, receiver: Receiver, tmp_path: Path) -> None:
+    await side.route(1)
+    [record] = await side.records("leads.routed")
+    note = ConnectorWaiting(
+        connector="hooks", topic=record.topic, offset=record.offset, arrived=1, failures=1, code="away",
+        since=1, due=1, at=1,
+    )  # fmt: skip
+    async with LogClient(side.settings) as client:
+        await WaitingBook(client, "hooks", record.partition, SystemClock()).keep(note)
+    async with running(side, receiver.url, tmp_path) as member:
+        await side.withdraw(1)
+        await until(lambda: len(receiver.ids(1)) >= 2 and _waiting(member) == 0)
+    assert [each.document["data"].get("version") for each in receiver.taken] == [1, 2]
+
+
 @pytest.mark.parametrize("how", ["401", "410", "429", "500", "302", "hang", "refused"])
 async def test_a_receiver_that_takes_nothing_costs_nobody_anything(
     how: str, side: Baton, receiver: Receiver, tmp_path: Path
@@ -243,6 +262,41 @@ async def test_what_is_too_large_or_no_record_of_ours_is_a_dead_letter_at_once(
         await until(lambda: _letters(side, 1))
     buried = read_letter((await side.records("leads.routed.dead"))[0])
     assert (buried.code, buried.field) == ("too_large", "body")
+
+
+async def test_whatever_fails_and_whoever_restarts_all_arrive_in_order(
+    side: Baton, receiver: Receiver, tmp_path: Path
+) -> None:
+    luck = Random(7)
+
+    def moody(_: dict[str, Any]) -> web.Response | Awaitable[web.Response] | None:
+        mood = luck.random()
+        if mood < 0.03:
+            return never(_)
+        statuses = {0.1: 503, 0.2: 403, 0.4: 500}
+        return next((web.Response(status=status) for most, status in statuses.items() if mood < most), None)
+
+    receiver.answer = moody
+    often = {"retries_s": [0.02] * 50, "timeout_s": 0.2}
+    async with running(side, receiver.url, tmp_path, **often):
+        async with running(side, receiver.url, tmp_path, **often):
+            for number in range(1, 21):
+                await side.route(number)
+            await until(lambda: len(receiver.taken) > 10, "some")
+        for number in range(1, 21):
+            await side.route(number, "ben", 2, change="reassigned", previous_rep="ann")
+        await until(lambda: len(receiver.taken) > 20, "more")
+    for number in range(1, 21):
+        await side.withdraw(number, 3)
+    async with running(side, receiver.url, tmp_path, **often) as member:
+        await until(lambda: all(len(set(receiver.ids(number))) == 3 for number in range(1, 21)), "all of them")
+        await until(lambda: _waiting(member) == 0)
+    for number in range(1, 21):
+        mine = {each.id: each for each in reversed(receiver.taken) if each.handoff == f"h{number:024x}"}
+        first_times = sorted(mine.values(), key=receiver.taken.index)
+        assert [each.document["data"]["version"] for each in first_times] == [1, 2, 3]
+    assert len({each.id for each in receiver.received}) == len({(each.id, each.body) for each in receiver.received})
+    assert await side.records("leads.routed.dead") == []
 
 
 async def test_killed_after_the_answer_it_repeats_the_same_id_and_the_receiver_of_the_readme_keeps_one(

@@ -19,7 +19,9 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import envelop
-from services.connectors.errors import Refused
+from baton_schemas.feedback import OutcomeReported
+from services.cli.publishing.cloudevents import parse_cloud_event
+from services.connectors.errors import Refused, Unavailable
 from services.connectors.main import webhook_settings, which
 from services.connectors.webhook import signing
 from services.connectors.webhook.addresses import OnlyAllowed
@@ -137,6 +139,13 @@ def test_the_worked_example_is_one_and_its_schedule_spans_a_day() -> None:
     assert settings(url="http://10.1.2.3/h", private_addresses=True).url.scheme == "http"
 
 
+def test_the_way_back_that_the_readme_shows_can_be_published() -> None:
+    shown = re.search(r"```json\n(.*?)```", (ROOT / "services/connectors/webhook/README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    draft = parse_cloud_event(json.loads(shown[1]))
+    assert isinstance(draft.data, OutcomeReported)
+
+
 class Names(AbstractResolver):
     """Answers with addresses that a test gives."""
 
@@ -173,7 +182,5 @@ async def test_a_name_that_turns_inside_is_refused_and_allowed_only_inside(addre
     ],
 )  # fmt: skip
 def test_a_status_is_what_happens_next(status: int, code: str, everybody: bool) -> None:
-    from services.connectors.errors import Unavailable  # noqa: PLC0415
-
     found = judge(status, {"Retry-After": "7"}, "routed")
     assert (found.code, isinstance(found, Unavailable)) == (code, everybody)
