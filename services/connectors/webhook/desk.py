@@ -74,6 +74,7 @@ class Desk:
         self._fail = fail
         self._lines = Lines(kit.settings.name, self._carry_out, kit.client, kit.metrics, fail)
         self._held: dict[bytes, dict[Place, _Held]] = {}
+        self._restored: set[Place] = set()
         self._last_arrival = 0
         self._notes_under_way: set[asyncio.Task[None]] = set()
 
@@ -90,12 +91,13 @@ class Desk:
                 await self.book.drop(place)
                 continue
             self._last_arrival = max(self._last_arrival, note.arrived)
+            self._restored.add(place)
             self._enter(place, _Held(record, note.arrived, lambda: None))
 
     def take(self, record: LogRecord, done: Callable[[], None]) -> None:
-        """Puts a record into its lead's line; one that is noted already is there."""
+        """Puts a record into its lead's line; one that was noted before we came is there, or gone."""
         place = Place(record.topic, record.offset)
-        if place in self.book:
+        if place in self._restored:
             done()
             return
         self._last_arrival = max(self._last_arrival + 1, self._kit.clock.wall())
