@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from services.connectors.drop import folder
 from services.connectors.drop.answers import Answer, Rejected, read
 from services.connectors.drop.cells import cell, render
+from services.connectors.drop.check import check
 from services.connectors.drop.rows import LEAD_WORDS, SLA_WORDS, row
 from services.connectors.drop.settings import CsvSettings
 from services.connectors.main import csv_settings
@@ -183,3 +184,24 @@ def test_a_mistake_in_the_settings_names_the_field(tmp_path: Path, before: str, 
     file.write_text(text.replace(before, after))
     with pytest.raises(UserError, match=f"csv.yaml:.*{says}"):
         csv_settings(file)
+
+
+class _Active:
+    """The configuration of config/, as far as a check asks for it."""
+
+    def of(self, kind: str) -> dict[str, str]:
+        return {kind: (ROOT / f"config/{kind}.yaml").read_text()}
+
+
+def test_a_check_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None:
+    active: Any = _Active()
+    assert [each for each in check(settings(folder=tmp_path / "new"), active) if not each.ok] == []
+    assert [path.name for path in (tmp_path / "new/leads").iterdir()] == []
+    (tmp_path / "file").write_text("")
+    answers = settings().answers
+    few = answers.model_copy(update={"reasons": answers.reasons[1:], "reps": {"nobody": "N. Body"}})
+    found = {each.what: each.fix for each in check(settings(folder=tmp_path / "file", answers=few), active) if each.fix}
+    assert set(found) == {"folder", "dropped files", "reasons reachable", "reps"}
+    assert "no_budget" in found["reasons reachable"]
+    assert "nobody" in found["reps"]
+    assert check(settings(folder=tmp_path / "new"), None)[-1].fix == "none is active: baton apply config/"
