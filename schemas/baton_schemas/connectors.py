@@ -65,6 +65,33 @@ class ConnectorCursor(Contract):
     at: Time
 
 
+class ConnectorWaiting(Contract):
+    """A record of leads.routed or sla.events that a webhook's receiver did not take yet: where it stands, how often it
+    failed, when it is due again. Those with no failures wait behind another of their lead."""
+
+    TYPE: ClassVar[str] = "baton.connector.waiting.v1"
+
+    connector: Name
+    topic: Name
+    offset: Count
+    arrived: Time = Field(description="the order in which the records of a partition came")
+    failures: Count = 0
+    code: Name
+    since: Time
+    due: Time
+    at: Time
+
+
+class ConnectorEndpoint(Contract):
+    """Whether a webhook's receiver is disabled, and why: `disabled` is the code of its last failure."""
+
+    TYPE: ClassVar[str] = "baton.connector.endpoint.v1"
+
+    connector: Name
+    disabled: Name | None = None
+    at: Time
+
+
 class ConnectorFact(Contract):
     """Which fact of the CRM was told last under a key of crm.facts, so that only changes are told."""
 
@@ -73,4 +100,18 @@ class ConnectorFact(Contract):
     connector: Name
     key: Name
     digest: Name
+    at: Time
+
+
+class ConnectorFile(Contract):
+    """A CSV connector's last file of a topic's partition: the offsets of its first and last record. It is noted before
+    the file is made, so that the same file is made again after a crash."""
+
+    TYPE: ClassVar[str] = "baton.connector.file.v1"
+
+    connector: Name
+    topic: Name
+    first: Count
+    last: Count
+    written: bool = False
     at: Time

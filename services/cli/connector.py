@@ -1,8 +1,9 @@
-"""`baton connector`: Baton and a CRM, each told what the other did."""
+"""`baton connector`: Baton and a CRM, or whatever stands in for one, each told what the other did."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,20 @@ from services.cli.home import cluster
 from services.cli.terminal import JsonOption, out, run, say_json
 from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
+from services.connectors.drop.check import check as check_csv
+from services.connectors.drop.settings import CsvSettings
+from services.connectors.drop.worker import run as work_csv
 from services.connectors.errors import CrmError
+from services.connectors.main import csv_settings, webhook_settings, which
 from services.connectors.main import tryton as tryton_of
 from services.connectors.settings import ConnectorSettings
+from services.connectors.webhook.check import check as check_webhook
+from services.connectors.webhook.settings import WebhookSettings
+from services.connectors.webhook.worker import run as work_webhook
 from services.connectors.worker import run as work
 from services.runtime import logs
 from services.runtime.clock import SystemClock
-from services.runtime.config_set import CONFIG_TOPIC, EMPTY, active_set
+from services.runtime.config_set import CONFIG_TOPIC, EMPTY, ConfigSet, active_set
 from services.runtime.errors import UserError
 from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.log_client import LogClient
@@ -31,7 +39,19 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Baton and a CRM, each told what the other did.\n\nExample: baton connector tryton tryton.yaml",
 )
-SettingsFile = Annotated[Path, typer.Argument(metavar="FILE", help="The connector's settings (YAML).")]
+
+
+def _file(given: Path) -> Path:
+    """A connector's name stands for its file in config/."""
+    return given if given.suffix or given.exists() else Path(f"config/connectors/{given}.yaml")
+
+
+SettingsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", callback=_file, help="The connector's settings (YAML); a name is config/connectors/NAME.yaml."
+    ),
+]
 
 
 @app.command()
@@ -44,23 +64,57 @@ def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml")) -> None:
     """
     end_with_parent()
     config, crm = tryton_of(file)
-    with cluster(start=False) as settings:
-        check_time(settings, SystemClock().wall())
-        logs.configure(settings.log_format, settings.log_level, processor=f"connector-{config.name}", pid=os.getpid())
-        code = work(settings, config, crm)
-    if code is not ExitCode.OK:
-        raise typer.Exit(int(code))
+    _work(config.name, lambda settings: work(settings, config, crm))
 
 
 @app.command()
-def check(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: JsonOption = False) -> None:
-    """Look whether log-in, rights, stages, reasons and reps fit together; exits with 1 if something is missing.
+def webhook(file: SettingsFile = Path("config/connectors/webhook.yaml")) -> None:
+    """Send leads, withdrawals and steps of their clocks to a URL, signed as standardwebhooks.com says; until SIGTERM.
 
-    Example: baton connector check config/connectors/tryton.yaml
+    Start a second one for safety: they share the leads. SIGHUP takes up new secrets and tries a disabled receiver at
+    once. Exit codes are those of `baton worker`.
+
+    Example: baton connector webhook config/connectors/webhook.yaml
     """
-    config, crm = tryton_of(file)
+    end_with_parent()
+    config = webhook_settings(file)
+    _work(config.name, lambda settings: work_webhook(settings, config))
+
+
+@app.command()
+def csv(file: SettingsFile = Path("config/connectors/csv.yaml")) -> None:
+    """Write leads into a folder as CSV files, and tell Baton what files dropped there say came of them; until SIGTERM.
+
+    Start a second one on the same folder for safety: they share the leads. Exit codes are those of `baton worker`.
+
+    Example: baton connector csv config/connectors/csv.yaml
+    """
+    end_with_parent()
+    config = csv_settings(file)
+    _work(config.name, lambda settings: work_csv(settings, config))
+
+
+@app.command()
+def check(
+    file: SettingsFile = Path("config/connectors/tryton.yaml"),
+    json: JsonOption = False,
+    ping: Annotated[bool, typer.Option(help="Webhooks: send one signed message that tells nothing.")] = False,
+) -> None:
+    """Look whether log-in, rights, mapping and what else it needs fit together; exits with 1 if something is missing.
+
+    Example: baton connector check webhook --ping
+    """
+    kind = which(file)
+    if ping and kind != "webhook":
+        raise UserError(f"--ping: {file} is no webhook", fix="leave it out")
     with cluster() as settings:
-        findings = run(_checked(settings, config, crm))
+        if kind == "webhook":
+            findings = run(_checked_webhook(settings, webhook_settings(file), ping))
+        elif kind == "csv":
+            findings = run(_checked_csv(settings, csv_settings(file)))
+        else:
+            config, crm = tryton_of(file)
+            findings = run(_checked(settings, config, crm))
     if json:
         say_json([{"what": each.what, "ok": each.ok, "fix": each.fix} for each in findings])
     else:
@@ -93,9 +147,33 @@ def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Jso
         raise typer.Exit(1)
 
 
+def _work(name: str, run_it: Callable[[Settings], ExitCode]) -> None:
+    """A connector as this process."""
+    with cluster(start=False) as settings:
+        check_time(settings, SystemClock().wall())
+        logs.configure(settings.log_format, settings.log_level, processor=f"connector-{name}", pid=os.getpid())
+        code = run_it(settings)
+    if code is not ExitCode.OK:
+        raise typer.Exit(int(code))
+
+
+async def _checked_webhook(settings: Settings, config: WebhookSettings, send_ping: bool) -> list[Finding]:
+    async with LogClient(settings) as client:
+        return await check_webhook(config, client, send_ping=send_ping)
+
+
+async def _checked_csv(settings: Settings, config: CsvSettings) -> list[Finding]:
+    return check_csv(config, await _active(settings))
+
+
 async def _checked(settings: Settings, config: ConnectorSettings, crm: Crm) -> list[Finding]:
+    return await check_all(config, crm, await _active(settings))
+
+
+async def _active(settings: Settings) -> ConfigSet | None:
+    """The configuration in force; None when there is none."""
     async with LogClient(settings) as client:
         table = {record.key or b"": record.value async for record in client.read(CONFIG_TOPIC)}
     known = {key: value for key, value in table.items() if value is not None}
     active = active_set(Globals({CONFIG_TOPIC: known}, {CONFIG_TOPIC: len(table)}))
-    return await check_all(config, crm, None if active is EMPTY else active)
+    return None if active is EMPTY else active

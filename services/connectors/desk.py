@@ -13,11 +13,8 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import structlog
-from pydantic import ValidationError
 
 from baton_schemas.connectors import ConnectorLink
-from baton_schemas.contract import Contract
-from baton_schemas.envelope import EnvelopeError, from_record
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.book import Book
@@ -27,8 +24,8 @@ from services.connectors.kit import Kit
 from services.connectors.lines import Lines
 from services.connectors.observation import observe
 from services.connectors.orders import Order, wanted
+from services.connectors.reading import read as read_record
 from services.runtime import log_events
-from services.runtime.errors import Permanent
 from services.runtime.record import LogRecord
 
 _RECENT_MS = 600_000
@@ -115,13 +112,5 @@ class Desk:
 
 def read(record: LogRecord) -> Order | None:
     """What a record asks for; None for a type that concerns no CRM. Raises Permanent when it can't be read."""
-    try:
-        event = from_record(record.headers, record.value)
-        model = CONTRACTS.get(event.type)
-        data: Contract | None = None if model is None else model.model_validate_json(event.data or b"")
-    except EnvelopeError as error:
-        raise Permanent("not_cloudevent", field=error.field, fix=error.fix) from None
-    except ValidationError as error:
-        field = str(error.errors(include_input=False, include_url=False)[0]["loc"][:1])
-        raise Permanent("invalid_field", field=field, fix="see the JSON Schema of the type") from None
-    return data  # type: ignore[return-value]
+    found = read_record(record, CONTRACTS)
+    return None if found is None else found.data  # type: ignore[return-value]

@@ -13,16 +13,19 @@ class CrmError(BatonError):
         self.code = code
 
 
-class Unavailable(CrmError):
-    """Nobody can be served just now (away, overloaded, our log-in refused): everything waits, nobody is given up.
-    `retry_after_s` is what the CRM asked for."""
+class Later(CrmError):
+    """The same may be served later; `retry_after_s` is what the other side asked for."""
 
     def __init__(self, code: str, text: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(code, text)
         self.retry_after_s = retry_after_s
 
 
-class Failing(CrmError):
+class Unavailable(Later):
+    """Nobody can be served just now (away, overloaded, our log-in refused): everything waits, nobody is given up."""
+
+
+class Failing(Later):
     """This request failed, and another may not: tried again with growing pauses, in the end a dead letter."""
 
 

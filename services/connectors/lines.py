@@ -7,19 +7,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import structlog
-
-from baton_schemas.catalogue import TOPICS, dead_topic
-from services.connectors.errors import CrmError, Refused
-from services.runtime import log_events
-from services.runtime.dead_letters import render
-from services.runtime.effects import DeadLetter
+from services.connectors.burial import Burial
+from services.connectors.errors import CrmError
 from services.runtime.errors import Permanent
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.metrics import Metrics
 from services.runtime.record import LogRecord
-
-log = structlog.get_logger(__name__)
 
 
 class _Job(NamedTuple):
@@ -39,10 +32,8 @@ class Lines:
         metrics: Metrics,
         fail: Callable[[BaseException], None],
     ) -> None:
-        self._connector = connector
         self._work = work
-        self._client = client
-        self._metrics = metrics
+        self._burial = Burial(connector, client, metrics)
         self._fail = fail
         self._jobs: dict[bytes, deque[_Job]] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
@@ -76,16 +67,5 @@ class Lines:
     async def _work_on(self, record: LogRecord) -> None:
         try:
             await self._work(record)
-        except (Permanent, Refused) as error:
-            await self._bury(record, error.code, error.field, error.fix)
-        except CrmError as error:
-            fix = "see why the other side refuses this record; then baton dead-letters replay"
-            await self._bury(record, error.code, "", fix)
-
-    async def _bury(self, record: LogRecord, code: str, field: str, fix: str) -> None:
-        letter = DeadLetter(record, code, field, fix)
-        limit = dead_topic(TOPICS[record.topic]).max_message_bytes
-        name = f"connector-{self._connector}"
-        await self._client.write(render(letter, topic=record.topic, processor=name, limit=limit))
-        self._metrics.add("baton_crm_given_up_total", 1, self._connector, code)
-        log.warning(log_events.GIVEN_UP, connector=self._connector, topic=record.topic, code=code, field=field)
+        except (Permanent, CrmError) as error:
+            await self._burial(record, error)

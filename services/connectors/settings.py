@@ -1,7 +1,7 @@
 """The file that a connector is run with: how it treats any CRM, and what the words of this one mean (YAML, checked).
 
-The part that says where the CRM is belongs to each connector (`services/connectors/<name>/settings.py`) and extends
-`ConnectorSettings`.
+The part that says where the other side is belongs to each connector (`services/connectors/<name>/settings.py`). That
+of a CRM extends `ConnectorSettings`; of what is called over HTTP and is no CRM, `CallSettings`; else `MemberSettings`.
 """
 
 from __future__ import annotations
@@ -130,19 +130,29 @@ class Mapping(Document):
         return self
 
 
-class ConnectorSettings(Document):
-    """How a connector works, whatever its CRM. Times in seconds, of the wall."""
+class MemberSettings(Document):
+    """What every connector has. `name` is part of its group's id, of its metrics and of what it notes on the log."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    poll_s: Annotated[float, Field(ge=0.1, le=3600)] = 2.0
-    overlap_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+
+
+class CallSettings(MemberSettings):
+    """How the other side is called. Times in seconds, of the wall."""
+
     requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 50.0
     at_once: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="leads under way at the same time")
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     give_up_after_s: Annotated[float, Field(gt=0)] = Field(
-        86_400.0, description="a record that the CRM keeps refusing, while it takes others, becomes a dead letter"
+        86_400.0, description="a record that is refused for so long, while others are taken, becomes a dead letter"
     )
     longest_pause_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+
+class ConnectorSettings(CallSettings):
+    """How a connector works, whatever its CRM."""
+
+    poll_s: Annotated[float, Field(ge=0.1, le=3600)] = 2.0
+    overlap_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     sweep_s: Annotated[float, Field(gt=0, le=86_400)] = Field(60.0, description="between looks for deleted records")
     mapping: Mapping

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.connectors.deal import Person, Remark
-from services.connectors.settings import Mapping, Meaning, RemarkRule, Stage
+from services.connectors.settings import Mapping, Meaning, ReasonWords, RemarkRule, Stage
 
 _EDGE = re.compile(r"[^\w]+")
+
+
+def reason_in(text: str | None, reasons: Sequence[ReasonWords]) -> str | None:
+    """The code of the first reason whose code or words stand in `text`."""
+    plain = f" {_EDGE.sub(' ', text or '').casefold()} "
+    for each in reasons:
+        spellings = (each.code, each.code.replace("_", " "), *each.words)
+        if any(f" {_EDGE.sub(' ', word).strip().casefold()} " in plain for word in spellings):
+            return each.code
+    return None
 
 
 class Words:
@@ -75,11 +85,9 @@ class Words:
 
     def reason(self, stage: str, text: str | None) -> str | None:
         """The reason's code: the first whose code or words stand in `text`, else the stage's own."""
-        plain = f" {_EDGE.sub(' ', text or '').casefold()} "
-        for each in self.mapping.reasons:
-            spellings = (each.code, each.code.replace("_", " "), *each.words)
-            if any(f" {_EDGE.sub(' ', word).strip().casefold()} " in plain for word in spellings):
-                return each.code
+        code = reason_in(text, self.mapping.reasons)
+        if code is not None:
+            return code
         found = self._stages.get(stage)
         return None if found is None else found.reason
 

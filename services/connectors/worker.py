@@ -1,63 +1,41 @@
-"""Runs one connector: its share of leads goes into the CRM, what people do there comes back; until told to stop."""
+"""Runs the connector of a CRM: its share of leads goes into the CRM, what people do there comes back; until told to
+stop."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-import time
 from collections.abc import Collection
-from importlib.metadata import version
 from typing import Any
-
-import structlog
-from aiohttp import web
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from services.connectors.book import TOPIC as LINKS
 from services.connectors.calls import Door
 from services.connectors.crm import Crm
 from services.connectors.desk import Desk
-from services.connectors.errors import CrmError, Unavailable
+from services.connectors.errors import Unavailable
 from services.connectors.facts import Keys
 from services.connectors.kit import Kit
+from services.connectors.member import Member
+from services.connectors.process import run as run_process
 from services.connectors.settings import ConnectorSettings
 from services.connectors.watch import Watch
 from services.connectors.words import Words
-from services.runtime.clock import Clock, SystemClock
-from services.runtime.errors import Transient, UserError
-from services.runtime.exit_codes import ExitCode, exit_code
-from services.runtime.health import application
+from services.runtime.clock import Clock
+from services.runtime.errors import UserError
+from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.log_client import LogClient
-from services.runtime.kafka.subscription import Subscription
-from services.runtime.metrics import Metrics
-from services.runtime.operating import ANNOUNCED
-from services.runtime.operations import Operations
 from services.runtime.settings import Settings
-from services.runtime.tracebacks import message
-from services.runtime.vitals import TopicPartition, Vitals
 
-log = structlog.get_logger(__name__)
 INPUTS = ("leads.routed", "sla.events")
-_PATIENCE_S = 120.0
 
 
-class Connector:
+class Connector(Member):
     """One member of the connector's group. `clock` is the system's, but for tests."""
 
     def __init__(self, settings: Settings, config: ConnectorSettings, crm: Crm, *, clock: Clock | None = None) -> None:
-        self.settings = settings
+        super().__init__(settings, config, INPUTS, clock=clock)
         self.config = config
         self.crm = crm
-        self.clock = clock or SystemClock(settings.scale)
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, rooms=["connector"])
-        self.metrics.set("baton_info", 1, f"connector-{config.name}", "subscription", version("baton"))
-        self.metrics.set("baton_crm_available", 1, config.name)
-        self.vitals = Vitals(globals_read=True)
         self.door: Door | None = None
-        self.subscription: Subscription | None = None
         self._desks: dict[int, Desk] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -65,9 +43,7 @@ class Connector:
         async with LogClient(self.settings) as client:
             self.vitals.producer_connected = True
             shared = len(await client.partitions(LINKS))
-            subscription = self.subscription = Subscription(
-                self.settings, f"{self.settings.topic_prefix}baton-connector-{self.config.name}", INPUTS, self._desk
-            )
+            subscription = self.subscribe(self._desk)
             door = self.door = Door(self.crm.ping, self.config, self.metrics)
             words = Words(self.config.mapping)
             self._kit = Kit(
@@ -81,7 +57,7 @@ class Connector:
                     await self._know(words, watch)
                     await subscription.start()
                     watching = asyncio.create_task(watch.run())
-                    await self._until(stop, subscription.failed, watching)
+                    await self.until(stop, watching)
             finally:
                 if watching is not None:
                     watching.cancel()
@@ -95,15 +71,9 @@ class Connector:
         open_ones = self.subscription.partitions if self.subscription is not None else frozenset()
         return [desk for number, desk in self._desks.items() if number in open_ones]
 
-    def look(self) -> None:
-        """Keeps the vitals up to date: called once a second on the worker's loop."""
-        found, vitals = self.subscription, self.vitals
-        if found is not None and found.assigned:
-            both = found.partitions | found.opening
-            vitals.assigned = frozenset(TopicPartition(topic, number) for topic in INPUTS for number in both)
-            vitals.restoring = frozenset(TopicPartition(INPUTS[0], number) for number in found.opening)
+    def waits_for(self) -> str:
         shut = None if self.door is None else self.door.shut_because
-        vitals.waits_for = "" if shut is None else f"crm: {self.config.name} does not serve us ({shut})"
+        return "" if shut is None else f"crm: {self.name} does not serve us ({shut})"
 
     def _desk(self, partition: int) -> Desk:
         assert self.subscription is not None  # noqa: S101  it makes the desks
@@ -138,57 +108,7 @@ class Connector:
         words.work_as(await self._kit.calls(self.crm.own_user, give_up=False))
         await watch.know_people()
 
-    async def _until(
-        self, stop: asyncio.Event, failed: asyncio.Future[BaseException], watching: asyncio.Task[None]
-    ) -> None:
-        stopping = asyncio.create_task(stop.wait())
-        ends: set[asyncio.Future[Any]] = {stopping, failed, watching}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        self.vitals.stopping = True
-        stopping.cancel()
-        if failed.done():
-            raise failed.result()
-        if watching.done():
-            watching.result()
-
 
 def run(settings: Settings, config: ConnectorSettings, crm: Crm) -> ExitCode:
-    """A connector as a process: signals, health, metrics, exit code; the last line on stderr says why it ended."""
-    error: BaseException | None = None
-    try:
-        asyncio.run(_work(settings, config, crm))
-    except Exception as problem:  # noqa: BLE001  the one place where its end becomes an exit code
-        error = Transient(str(problem)) if isinstance(problem, CrmError) else problem
-    code = exit_code(error)
-    if error is not None:
-        sys.stderr.write(f"baton connector {config.name}: exit {code.value} ({code.name}): {message(error)}\n")
-    return code
-
-
-async def _work(settings: Settings, config: ConnectorSettings, crm: Crm) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    connector = Connector(settings, config, crm)
-    ProcessCollector(registry=connector.registry)
-    GCCollector(registry=connector.registry)
-    operations = Operations(
-        _application(connector),
-        connector.vitals,
-        host=settings.http_host,
-        port=settings.http_port,
-        look=connector.look,
-        announce=settings.data_dir / ANNOUNCED / f"connector-{config.name}-{os.getpid()}.json",
-    )
-    operations.start()
-    try:
-        await connector.run(stop)
-    finally:
-        operations.stop()
-
-
-def _application(connector: Connector) -> web.Application:
-    return application(
-        connector.vitals, connector.metrics, connector.registry, patience_s=_PATIENCE_S, monotonic=time.monotonic
-    )
+    """The connector of a CRM as a process (`process.run`)."""
+    return run_process(settings, config.name, lambda: Connector(settings, config, crm))

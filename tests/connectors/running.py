@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from baton_schemas.configuration import ErasureRequested
 from baton_schemas.contract import Contract
 from baton_schemas.envelope import envelop, from_record
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadRouted
 from services.connectors.crm import Crm
+from services.connectors.member import Member
 from services.connectors.settings import ConnectorSettings
 from services.connectors.worker import Connector
 from services.runtime.effects import Send
@@ -79,6 +81,12 @@ class Baton:
         data = LeadWithdrawn(lead=lead, handoff=handoff, version=version, reason=reason, at=0, cause="c")
         await self.send("leads.routed", lead, data)
 
+    async def erase(self, number: int, at: int) -> None:
+        """We are asked to forget what is known of the lead until `at`."""
+        lead = f"k1.{number:032x}"
+        value = ErasureRequested(person=lead, at=at).to_json()
+        await self._client.write(Send("privacy.erasures", lead.encode(), value))
+
     async def send(self, topic: str, key: str, data: Contract) -> None:
         """Any record."""
         self._serial += 1
@@ -107,10 +115,10 @@ class Baton:
 
 
 @asynccontextmanager
-async def baton(settings: Settings) -> AsyncIterator[Baton]:
-    """Topics and a client on them."""
+async def baton(settings: Settings, *more: str) -> AsyncIterator[Baton]:
+    """Topics, `more` besides, and a client on them."""
     every = admin.plan(settings, processors=[])
-    wanted = {settings.topic_prefix + name for topic in TOPICS for name in (topic, f"{topic}.dead")}
+    wanted = {settings.topic_prefix + name for topic in (*TOPICS, *more) for name in (topic, f"{topic}.dead")}
     await admin.apply(settings, [each for each in every if each.name in wanted])
     async with LogClient(settings) as client:
         yield Baton(settings, client)
@@ -119,10 +127,18 @@ async def baton(settings: Settings) -> AsyncIterator[Baton]:
 @asynccontextmanager
 async def running(settings: Settings, crm: Crm, **fields: Any) -> AsyncIterator[Connector]:
     """A connector at work; what ended it before its time is raised here."""
-    connector, stop = Connector(settings, config(**fields), crm), asyncio.Event()
-    work = asyncio.create_task(connector.run(stop))
-    try:
+    connector = Connector(settings, config(**fields), crm)
+    async with at_work(connector):
         yield connector
+
+
+@asynccontextmanager
+async def at_work(member: Member) -> AsyncIterator[None]:
+    """Any connector at work; what ended it before its time is raised here."""
+    stop = asyncio.Event()
+    work = asyncio.create_task(member.run(stop))
+    try:
+        yield
         assert not work.done() or work.result() is None, "it ended"
     finally:
         stop.set()

@@ -80,8 +80,8 @@ class Proxy:
                 content, status = await answer.read(), answer.status
                 kept = {name: answer.headers[name] for name in ("Content-Type", "Date") if name in answer.headers}
         except aiohttp.ClientError:
-            assert request.transport is not None
-            request.transport.close()
+            if request.transport is not None:
+                request.transport.close()
             return web.Response(status=502)
         if self.ahead_s:
             kept["Date"] = email.utils.formatdate(time.time() + self.ahead_s, usegmt=True)

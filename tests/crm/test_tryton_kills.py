@@ -56,6 +56,16 @@ class Process:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Holds it where it stands."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on, knowing nothing of the time that went by."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     async def ended(self) -> None:
         assert self._process is not None
         await self._process.wait()
@@ -132,6 +142,45 @@ async def test_killed_at_any_request_it_makes_nothing_twice_and_loses_nothing(
         parties = await manager.search("party.party", ["code", "like", "company-70%"])
         assert len(parties) == len(handoffs)
         assert await side.records("leads.routed.dead") == []
+
+
+async def test_frozen_between_the_look_and_the_write_it_writes_nothing_when_it_wakes(
+    kafka: Broker, unique: Callable[[str], str], tryton: TrytonServer, office: Office, tmp_path: Path
+) -> None:
+    """Longer than its session: another has its leads by then, and has made the record."""
+    assert kafka.bootstrap is not None
+    (tmp_path / "other").mkdir()
+    async with (
+        baton(settings_for(kafka.bootstrap, unique(""), session_timeout_ms=3000)) as side,
+        Proxy(tryton.url) as proxy,
+        at_work(side.settings, settings_file(proxy.url, tryton.database, tmp_path)) as first,
+        at_work(side.settings, settings_file(tryton.url, tryton.database, tmp_path / "other")) as second,
+    ):
+        frozen = asyncio.Event()
+
+        def rule(method: str, number: int) -> Fault | None:
+            looks = method == "model.sale.opportunity.search_read" and b"reference" in proxy.bodies[number - 1]
+            if frozen.is_set() or not looks or b'"in"' not in proxy.bodies[number - 1]:
+                return None
+            frozen.set()
+            return Fault(after=first.freeze)
+
+        proxy.rule = rule
+        handoff = (await side.route(9_000_001, "rep-101")).handoff
+        await first.start()
+        await asyncio.wait_for(frozen.wait(), 30)
+        await second.start()
+        manager = await office.login("mgr-10")
+        search = partial(manager.search, "sale.opportunity", ["reference", "=", handoff])
+        await until(search, "the other's record")
+        asked = len(proxy.requests)
+        first.thaw()
+        await until(lambda: "model.party.party.search_read" in proxy.requests[asked:], "it looks at the CRM again")
+        await side.route(9_000_002, "rep-101")
+        await until(partial(manager.search, "sale.opportunity", ["reference", "=", f"h{9_000_002:024x}"]), "the next")
+        assert len(await search()) == 1
+        assert "model.sale.opportunity.create" not in proxy.requests[:asked]
+        await asyncio.gather(first.stop(), second.stop())
 
 
 async def _each_has_one(found: Callable[[], object]) -> bool:

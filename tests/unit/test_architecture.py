@@ -21,8 +21,9 @@ PURE_RUNTIME = (
     "processor", "record", "state", "timers", "undone",
 )  # fmt: skip
 PURE_CONNECTORS = (
-    "card", "crm", "deal", "errors", "facts", "observation", "orders", "settings", "words", "tryton/reading",
-    "tryton/settings", "tryton/values",
+    "card", "crm", "deal", "drop/answers", "drop/cells", "drop/rows", "drop/settings", "errors", "facts", "observation",
+    "orders", "reading", "settings", "words", "tryton/reading", "tryton/settings", "tryton/values", "webhook/message",
+    "webhook/retrying", "webhook/signing",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 

@@ -239,6 +239,10 @@ class LogClient:
         except KafkaConnectionError as error:
             await client.stop()
             raise UserError(f"no Kafka answers at {self._settings.kafka}", fix="check BATON_KAFKA") from error
+        except asyncio.CancelledError:  # half started: nobody else will ever stop it
+            await asyncio.sleep(0)
+            await client.stop()
+            raise
 
     def _sent(self, done: asyncio.Future[Any]) -> None:
         self._sending.discard(done)

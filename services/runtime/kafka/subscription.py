@@ -27,8 +27,7 @@ from services.runtime.settings import Settings
 from services.runtime.undone import Undone
 
 _POLL_MS = 200
-_MOST_UNDONE = 400
-"""Records of one partition that may be under way: more are not fetched until some are done."""
+MOST_UNDONE = 400
 
 
 class Share(Protocol):
@@ -46,7 +45,8 @@ class Share(Protocol):
 
 
 class Subscription:
-    """One member of `group` on `topics`, which have equal numbers of partitions. `make` builds a share."""
+    """One member of `group` on `topics`, which have equal numbers of partitions. `make` builds a share. Of one
+    partition of a topic about `most_undone` records may be under way: more are not fetched until some are done."""
 
     def __init__(
         self,
@@ -56,11 +56,13 @@ class Subscription:
         make: Callable[[int], Share],
         *,
         commit_every_s: float = 1.0,
+        most_undone: int = MOST_UNDONE,
     ) -> None:
         self._settings = settings
         self._names = {broker_name(settings, topic): topic for topic in topics}
         self._make = make
         self._every_s = commit_every_s
+        self._most_undone = most_undone
         self._consumer = group_consumer(settings, group)
         self._shares: dict[int, Share] = {}
         self._opening: dict[int, asyncio.Task[None]] = {}
@@ -149,7 +151,7 @@ class Subscription:
                     continue  # of an assignment that is over: they are read again
                 for record in records:
                     self._hand_over(share, progress, tp, record)
-                if len(progress) >= _MOST_UNDONE:
+                if len(progress) >= self._most_undone:
                     self._full.add(tp)
                     with contextlib.suppress(IllegalStateError):
                         self._consumer.pause(tp)
@@ -170,7 +172,7 @@ class Subscription:
 
     def _done(self, progress: Undone, tp: TopicPartition, offset: int) -> None:
         progress.ended(offset)
-        if tp in self._full and len(progress) < _MOST_UNDONE // 2:
+        if tp in self._full and len(progress) < self._most_undone // 2:
             self._full.discard(tp)
             self._resume(tp)
 

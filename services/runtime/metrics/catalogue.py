@@ -167,7 +167,7 @@ _ALL = (
         "baton_crm_orders_total",
         "counter",
         "connector",
-        "Records for the CRM by what was done: create, change, or why nothing had to be.",
+        "Records for the CRM by what was done: create, change, sent, written, or why nothing had to be.",
         (CONNECTOR, Label("done", limit=16)),
     ),
     Metric(
@@ -208,6 +208,34 @@ _ALL = (
         "gauge",
         "connector",
         "Handoffs of which the CRM says something that the mapping has no word for.",
+        (CONNECTOR,),
+    ),
+    Metric(
+        "baton_webhook_disabled",
+        "gauge",
+        "connector",
+        "1 while a webhook's receiver is disabled: messages wait, one probes it now and then.",
+        (CONNECTOR,),
+    ),
+    Metric(
+        "baton_webhook_waiting",
+        "gauge",
+        "connector",
+        "Messages that the receiver did not take yet, and those of the same leads behind them.",
+        (CONNECTOR,),
+    ),
+    Metric(
+        "baton_csv_files_total",
+        "counter",
+        "connector",
+        "Files that a CSV connector wrote, by their folder.",
+        (CONNECTOR, Label("what", values=("leads", "sla"))),
+    ),
+    Metric(
+        "baton_csv_rows_rejected_total",
+        "counter",
+        "connector",
+        "Rows of dropped files that told nothing; the reasons stand beside the file.",
         (CONNECTOR,),
     ),
     # every worker: input

@@ -1,0 +1,58 @@
+"""Baton's records as rows for a batch import, in words that the settings give columns to. Pure."""
+
+from __future__ import annotations
+
+from baton_schemas.contract import format_time
+from baton_schemas.leads import LeadWithdrawn
+from baton_schemas.routing import LeadRouted, SlaEvent
+from services.connectors.card import story
+
+_CONTACT = (
+    "email", "first_name", "last_name", "phone", "job_title", "company", "company_domain", "country", "region",
+    "industry", "employees",
+)  # fmt: skip
+LEAD_WORDS = (
+    "event", "what", "handoff", "version", "lead", "rep", "previous_rep", "team", "pool", "territory", "grade", "tier",
+    "score", "due_at", *_CONTACT, "story", "reason", "merged_into", "at",
+)  # fmt: skip
+"""`event` is the same whenever the row is written, `what` a routing's change or `withdrawn`."""
+
+SLA_WORDS = ("event", "what", "handoff", "version", "lead", "rep", "tier", "territory", "due_at", "reason", "at")
+
+Told = LeadRouted | LeadWithdrawn | SlaEvent
+
+
+def row(told: Told, event: str) -> dict[str, str]:
+    """What a record says, by word; words that it says nothing of are absent. `event` is its CloudEvent's id."""
+    said: dict[str, object] = {
+        "event": event, "handoff": told.handoff, "version": told.version, "lead": told.lead, "rep": told.rep,
+        "at": format_time(told.at),
+    }  # fmt: skip
+    if isinstance(told, LeadRouted):
+        said |= _routed(told)
+    elif isinstance(told, LeadWithdrawn):
+        said |= {"what": "withdrawn", "reason": told.reason, "merged_into": told.merged_into}
+    else:
+        said |= {
+            "what": told.step, "tier": told.tier, "territory": told.territory, "due_at": format_time(told.due_at),
+            "reason": told.reason,
+        }  # fmt: skip
+    return {word: str(value) for word, value in said.items() if value is not None}
+
+
+def _routed(routed: LeadRouted) -> dict[str, object]:
+    qualified, match = routed.qualified, routed.decision.match
+    return {
+        "what": routed.change,
+        "previous_rep": routed.previous_rep,
+        "team": routed.team,
+        "pool": routed.pool,
+        "territory": None if match is None else match.territory,
+        "grade": qualified.grade,
+        "tier": qualified.tier,
+        "score": f"{qualified.score:.1f}",
+        "due_at": format_time(routed.clock.due_at),
+        "story": story(routed),
+        "reason": routed.decision.reason,
+        **{word: getattr(qualified.contact, word) for word in _CONTACT},
+    }
