@@ -29,6 +29,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Transient, UserError
 from services.runtime.exit_codes import ExitCode, exit_code
 from services.runtime.health import application
+from services.runtime.kafka.connection import broker_name
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.kafka.subscription import Subscription
 from services.runtime.metrics import Metrics
@@ -66,7 +67,7 @@ class Connector:
             self.vitals.producer_connected = True
             shared = len(await client.partitions(LINKS))
             subscription = self.subscription = Subscription(
-                self.settings, f"{self.settings.topic_prefix}baton-connector-{self.config.name}", INPUTS, self._desk
+                self.settings, broker_name(self.settings, f"baton-connector-{self.config.name}"), INPUTS, self._desk
             )
             door = self.door = Door(self.crm.ping, self.config, self.metrics)
             words = Words(self.config.mapping)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("scorer", "router", "feedback")
+SERVICES = ("scorer", "router", "feedback", "shadow")
 ROOMS = (*SERVICES, "simulator", "connectors")
 IMPURE = {
     "aiohttp", "aiokafka", "asyncio", "faust", "http", "logging", "mode", "os", "prometheus_client", "random",
