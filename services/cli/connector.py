@@ -10,8 +10,8 @@ import typer
 
 from services.cli.companion import end_with_parent
 from services.cli.crm_verify import verify as verify_both
-from services.cli.home import cluster
-from services.cli.terminal import JsonOption, out, run, say_json
+from services.cli.home import cluster, in_shadow
+from services.cli.terminal import JsonOption, ShadowOption, out, run, say_json
 from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
 from services.connectors.errors import CrmError
@@ -35,16 +35,18 @@ SettingsFile = Annotated[Path, typer.Argument(metavar="FILE", help="The connecto
 
 
 @app.command()
-def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml")) -> None:
+def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml"), shadow: ShadowOption = False) -> None:
     """Put leads into Tryton as opportunities, and tell Baton what people do with them; until SIGTERM or Ctrl-C.
 
-    Start a second one for safety: they share the leads. Exit codes are those of `baton worker`.
+    Start a second one for safety: they share the leads. Exit codes are those of `baton worker`. With --shadow it only
+    looks at what people do, writes nothing to Tryton, and tells `baton shadow report`.
 
     Example: baton connector tryton config/connectors/tryton.yaml
     """
     end_with_parent()
     config, crm = tryton_of(file)
-    with cluster(start=False) as settings:
+    with cluster(start=False) as found:
+        settings = in_shadow(found) if shadow else found
         check_time(settings, SystemClock().wall())
         logs.configure(settings.log_format, settings.log_level, processor=f"connector-{config.name}", pid=os.getpid())
         code = work(settings, config, crm)
@@ -80,6 +82,8 @@ def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Jso
     """
     config, crm = tryton_of(file)
     with cluster() as settings:
+        if settings.shadow:
+            raise UserError("in shadow there are no records of ours to compare", fix="baton shadow report")
         try:
             verdicts = run(verify_both(settings, config, crm))
         except CrmError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.connectors.settings import ConnectorSettings
 from services.connectors.worker import Connector
 from services.runtime.effects import Send
 from services.runtime.kafka import admin
+from services.runtime.kafka.connection import broker_name
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings, load
@@ -107,10 +108,10 @@ class Baton:
 
 
 @asynccontextmanager
-async def baton(settings: Settings) -> AsyncIterator[Baton]:
+async def baton(settings: Settings, topics: Sequence[str] = TOPICS) -> AsyncIterator[Baton]:
     """Topics and a client on them."""
     every = admin.plan(settings, processors=[])
-    wanted = {settings.topic_prefix + name for topic in TOPICS for name in (topic, f"{topic}.dead")}
+    wanted = {broker_name(settings, name) for topic in topics for name in (topic, f"{topic}.dead")}
     await admin.apply(settings, [each for each in every if each.name in wanted])
     async with LogClient(settings) as client:
         yield Baton(settings, client)

@@ -21,7 +21,7 @@ PURE_RUNTIME = (
     "processor", "record", "state", "timers", "undone",
 )  # fmt: skip
 PURE_CONNECTORS = (
-    "card", "crm", "deal", "errors", "facts", "observation", "orders", "settings", "words", "tryton/reading",
+    "actual", "card", "crm", "deal", "errors", "facts", "observation", "orders", "settings", "words", "tryton/reading",
     "tryton/settings", "tryton/values",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}

@@ -210,7 +210,12 @@ def test_sums_are_those_of_the_lines_and_are_said_in_words() -> None:
     assert (sums.in_time, sums.same_owner, sums.median_delay, sums.median_allowed) == (0.0, 0.0, 5 * HOUR, 4 * HOUR)
     assert (sums.became["both"].rate, sums.became["only_crm"].rate, sums.unknown) == (1.0, 0.0, 1)
     text = "\n".join(lines_of(sums))
-    for words in ("2 qualified by Baton: 1 worked in the CRM, 1 missed", "0% in time", "median 5 h", "1 of another"):
+    for words in (
+        "2 qualified by Baton: 1 worked in the CRM, 1 missed",
+        "0% in time",
+        "median 5 h",
+        "1 of another team",
+    ):
         assert words in text
 
 
