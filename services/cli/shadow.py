@@ -52,7 +52,7 @@ def report(
     """
     start = _moment(since) if since else None
     with cluster() as found:
-        entries, began, now = run(_compared(in_shadow(found), start))
+        entries, began, now = run(compared(in_shadow(found), start))
     sums = sums_of(entries)
     if json:
         say_json(as_json(entries, sums, since=began, now=now))
@@ -122,7 +122,7 @@ def _lines(file: Path, mapping: Path, keys: KeyMaker, now: int) -> tuple[list[st
     return deal_lines(file, parse(DealMapping, text, str(mapping)), text, str(mapping), keys=keys, now=now)
 
 
-async def _compared(settings: Settings, since: int | None) -> tuple[list[Entry], int, int]:
+async def compared(settings: Settings, since: int | None) -> tuple[list[Entry], int, int]:
     """The lines, from when on, and when it was looked (Baton ms)."""
     clock = SystemClock(settings.scale)
     async with LogClient(settings) as client:

@@ -57,7 +57,7 @@ def lines_of(sums: Sums) -> Iterator[str]:
         delay, allowed = gap(sums.median_delay), gap(sums.median_allowed)
         yield f"               median {delay} after qualifying; due after {allowed}"
     yield (
-        f"owner          {_share(sums.same_owner)} the same: {owner['same']} the same, {owner['same_team']} of its team, "
+        f"owner          {_share(sums.same_owner)} the same: {owner['same']} same, {owner['same_team']} of his team, "
         f"{owner['other_team']} of another team, {owner['no_rep']} no rep of ours, {owner['nobody']} nobody"
     )
     yield f"became         {_became('worked and qualified', sums.became['both'])}"
