@@ -69,6 +69,7 @@ class DealFacts(Contract):
     reason: Name | None = None
     created_at: Time
     first_touch_at: Time | None = None
+    touch_known: bool = Field(default=True, description="false where the source says nothing of touches")
     closed_at: Time | None = None
     at: Time
 

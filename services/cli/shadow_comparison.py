@@ -39,7 +39,7 @@ DifferenceKind = Literal[
     "owner", "late", "untouched", "missed", "not_qualified", "unknown", "withdrawn", "not_given", "earlier"
 ]
 Owner = Literal["same", "same_team", "other_team", "no_rep", "nobody"]
-Touch = Literal["in_time", "late", "never", "open"]
+Touch = Literal["in_time", "late", "never", "open", "not_noted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _worked(one: Decided, deals: Sequence[DealFacts], sides: Sides, now: int) ->
         touch, delay = _touch(one.routed, deal, now)
         allowed = one.routed.clock.due_at - qualified.at
         if touch == "late":
-            found.append(Difference("late", late(one.routed.clock, deal.first_touch_at or now)))
+            found.append(Difference("late", late(one.routed.clock, one.qualified.at + (delay or 0))))
         elif touch == "never":
             found.append(Difference("untouched", untouched(one.routed.clock, now)))
     return Entry(
@@ -134,15 +134,14 @@ def _owner(routed: LeadRouted, deal: DealFacts, sides: Sides) -> Owner:
 
 
 def _touch(routed: LeadRouted, deal: DealFacts, now: int) -> tuple[Touch, int | None]:
-    """How the real first touch stands to Baton's clock. A deal that went on or was won was touched, even if nobody
-    noted when: then there is nothing to judge it by but its end."""
-    due = routed.clock.due_at
-    touched = deal.first_touch_at
-    if touched is None and deal.stage in ("accepted", "opportunity", "won"):
-        touched = deal.closed_at or deal.at
-    if touched is None:
-        return ("open" if now <= due and deal.stage not in CLOSED else "never"), None
-    return ("in_time" if touched <= due else "late"), max(0, touched - routed.qualified.at)
+    """How the real first touch stands to Baton's clock. A deal that went on was touched, even if nobody noted when."""
+    due, touched = routed.clock.due_at, deal.first_touch_at
+    if touched is not None:
+        return ("in_time" if touched <= due else "late"), max(0, touched - routed.qualified.at)
+    if now <= due and deal.stage not in CLOSED:
+        return "open", None
+    went_on = deal.stage in ("accepted", "opportunity", "won")
+    return ("not_noted" if went_on or not deal.touch_known else "never"), None
 
 
 def _unworked(one: Decided, now: int) -> Entry:

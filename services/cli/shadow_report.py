@@ -51,7 +51,7 @@ def lines_of(sums: Sums) -> Iterator[str]:
     )
     yield (
         f"first touch    {_share(sums.in_time)} in time: {touch['in_time']} in time, {touch['late']} late, "
-        f"{touch['never']} never, {touch['open']} open"
+        f"{touch['never']} never, {touch['open']} open, {touch['not_noted']} not noted"
     )
     if sums.median_delay is not None and sums.median_allowed is not None:
         delay, allowed = gap(sums.median_delay), gap(sums.median_allowed)
@@ -152,7 +152,8 @@ def _did(entry: Entry) -> str:
     deal = entry.deal
     if deal is None:
         return "nothing"
-    touched = "never touched" if deal.first_touch_at is None else f"first touch {moment(deal.first_touch_at)}"
+    none = "no touch noted" if deal.touch_known else "touches not known"
+    touched = none if deal.first_touch_at is None else f"first touch {moment(deal.first_touch_at)}"
     stage = f"{deal.stage}{f' ({deal.reason})' if deal.reason else ''}"
     also = f"; also {', '.join(other.deal for other in entry.others)}" if entry.others else ""
     return f"{moment(deal.created_at)} {deal.deal}, {deal.owner or 'nobody'}; {touched}; {stage}{also}"

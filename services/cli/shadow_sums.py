@@ -46,8 +46,8 @@ class Sums(msgspec.Struct, frozen=True):
 
     @property
     def in_time(self) -> float | None:
-        """Share of first touches in time, of those whose time is over or that were made."""
-        judged = sum(self.touch.values()) - self.touch["open"]
+        """Share of first touches in time, of those whose time is over or that were made and noted."""
+        judged = sum(self.touch.values()) - self.touch["open"] - self.touch["not_noted"]
         return self.touch["in_time"] / judged if judged else None
 
     @property

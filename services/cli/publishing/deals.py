@@ -49,7 +49,8 @@ class StageColumn(Document):
 
 
 class DealMapping(Document):
-    """One mapping file. Without `updated`, a row stands for how the deal is when the file is read."""
+    """One mapping file. Without `updated`, a row stands for how the deal is when the file is read; without
+    `first_touch`, nothing is said of first touches."""
 
     source: Slug
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
@@ -134,6 +135,7 @@ def _facts(
             "stage": _stage(mapping.stage, row),
             "created_at": times["created"],
             "first_touch_at": times["first_touch"],
+            "touch_known": mapping.first_touch is not None,
             "closed_at": times["closed"],
             "at": now if times["updated"] is None else times["updated"],
         },

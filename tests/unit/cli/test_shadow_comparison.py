@@ -128,8 +128,10 @@ def test_a_late_touch_says_by_how_much_and_what_baton_would_have_done() -> None:
 def test_nobody_touched_it() -> None:
     assert only(decision(), deal())[1]["untouched"].startswith("never touched: due Mon 02 Mar 13:30")
     assert only(decision(), deal(at=T + HOUR), now=T + 2 * HOUR)[0].touch == "open"
-    won = deal(stage="won", closed_at=T + DAY)
-    assert only(decision(), won)[0].touch == "late", "who sold something had called, whatever was noted"
+    for known in (deal(stage="won", closed_at=T + DAY), deal(stage="accepted"), deal(touch_known=False)):
+        entry, differences = only(decision(), known)
+        assert (entry.touch, entry.delay, differences) == ("not_noted", None, {}), "nothing to judge by"
+    assert sums_of([entry]).in_time is None
 
 
 def test_what_sales_missed_and_what_still_has_time() -> None:
