@@ -113,7 +113,7 @@ def _worked(one: Decided, deals: Sequence[DealFacts], sides: Sides, now: int) ->
         owner = _owner(one.routed, deal, sides)
         if owner != "same":
             found.append(Difference("owner", other_owner(one.routed, deal, sides.team_of)))
-        touch, delay = _touch(one.routed, deal, now)
+        touch, delay = _touch(one.routed, deal, now) if _should_call(one, one.routed, deal) else (None, None)
         allowed = one.routed.clock.due_at - qualified.at
         if touch == "late":
             found.append(Difference("late", late(one.routed.clock, one.qualified.at + (delay or 0))))
@@ -131,6 +131,13 @@ def _owner(routed: LeadRouted, deal: DealFacts, sides: Sides) -> Owner:
         return "same"
     team = sides.team_of.get(deal.owner)
     return "no_rep" if team is None else "same_team" if team == routed.team else "other_team"
+
+
+def _should_call(one: Decided, routed: LeadRouted, deal: DealFacts) -> bool:
+    """Whether there was a first touch to make: not where Baton would have called the rep back before it was due."""
+    if one.withdrawn is None or one.withdrawn.at >= routed.clock.due_at:
+        return True
+    return deal.first_touch_at is not None and deal.first_touch_at <= one.withdrawn.at
 
 
 def _touch(routed: LeadRouted, deal: DealFacts, now: int) -> tuple[Touch, int | None]:

@@ -57,8 +57,8 @@ def lines_of(sums: Sums) -> Iterator[str]:
         delay, allowed = gap(sums.median_delay), gap(sums.median_allowed)
         yield f"               median {delay} after qualifying; due after {allowed}"
     yield (
-        f"owner          {_share(sums.same_owner)} the same: {owner['same']} same, {owner['same_team']} of his team, "
-        f"{owner['other_team']} of another team, {owner['no_rep']} no rep of ours, {owner['nobody']} nobody"
+        f"owner          {_share(sums.same_owner)} Baton's rep: {owner['same']} the same, {owner['same_team']} of the "
+        f"same team, {owner['other_team']} of another, {owner['no_rep']} no rep of Baton's, {owner['nobody']} nobody"
     )
     yield f"became         {_became('worked and qualified', sums.became['both'])}"
     yield f"               {_became('worked, not qualified', sums.became['only_crm'])}"

@@ -160,6 +160,9 @@ def test_what_baton_would_have_withdrawn() -> None:
     assert differences["withdrawn"] == (
         "Baton would have withdrawn it Mon 02 Mar 10:30: unsubscribed; sales called after that"
     )
+    late_call = deal(first_touch_at=DUE + HOUR)
+    assert only(decision(), withdrawn(T + HOUR), late_call)[0].touch is None, "there was nobody to call any more"
+    assert only(decision(), withdrawn(DUE + DAY), late_call)[0].touch == "late"
     assert only(decision(), withdrawn(T + HOUR))[0].standing == "withdrawn"
     won = deal(stage="won", first_touch_at=T + HOUR, closed_at=T + DAY)
     assert only(decision(), withdrawn(T + DAY, "customer"), won)[1] == {}, "a customer because of this very deal"
@@ -216,7 +219,7 @@ def test_sums_are_those_of_the_lines_and_are_said_in_words() -> None:
         "2 qualified by Baton: 1 worked in the CRM, 1 missed",
         "0% in time",
         "median 5 h",
-        "1 of another team",
+        "1 of another,",
     ):
         assert words in text
 
