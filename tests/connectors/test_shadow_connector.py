@@ -12,6 +12,7 @@ from baton_schemas.crm import DealFacts
 from baton_schemas.envelope import from_record
 from baton_schemas.keys import person_key
 from services.connectors.deal import Deal
+from services.connectors.read_only import ReadOnly
 from services.runtime.embedded.broker import Broker
 from tests.connectors.paper import PaperCrm
 from tests.connectors.running import TOPICS, Baton, baton, running, settings_for, until
@@ -47,6 +48,7 @@ async def test_what_people_do_is_told_and_nobody_is_given_anything(side: Baton) 
     made(crm, "d-ada", "ada@example.com")
     made(crm, "d-who", None)
     async with running(side.settings, crm) as connector:
+        assert isinstance(connector.crm, ReadOnly), "whatever the code above tries"
         await until(lambda: facts(side), "a deal is told")
         await side.route(1)
         await side.withdraw(1)

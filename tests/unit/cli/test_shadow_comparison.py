@@ -196,7 +196,7 @@ def test_identities_are_followed_and_who_is_forgotten_is_left_out() -> None:
 def test_repeats_and_older_looks_change_nothing() -> None:
     older = deal(stage="offered", at=T + HOUR)
     once = lines(decision(), deal(stage="won"))
-    assert lines(decision(), deal(stage="won"), older, decision(), deal(stage="won")) == once
+    assert lines(decision(), deal(stage="won"), decision(), deal(stage="won"), older) == once
 
 
 def test_a_period_takes_what_began_in_it() -> None:
@@ -225,7 +225,7 @@ def test_sums_are_those_of_the_lines_and_are_said_in_words() -> None:
 
 
 def test_it_is_shown_on_terminals_and_elsewhere_and_nothing_steers_the_terminal() -> None:
-    entries = lines(decision(), deal("d\x1b[2J", owner="rep-c"), deal("e", person="k1.0f"))
+    entries = lines(decision(), deal("d\x1b[2J", owner="rep-c\x1b[2J"), deal("e", person="k1.0f"))
     sums = sums_of(entries)
     for terminal in (True, False):
         console = Console(record=True, width=160, force_terminal=terminal, file=io.StringIO())
