@@ -16,6 +16,7 @@ from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
 from services.connectors.errors import CrmError
 from services.connectors.main import tryton as tryton_of
+from services.connectors.read_only import ReadOnly
 from services.connectors.settings import ConnectorSettings
 from services.connectors.worker import run as work
 from services.runtime import logs
@@ -55,14 +56,18 @@ def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml"), shadow: S
 
 
 @app.command()
-def check(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: JsonOption = False) -> None:
-    """Look whether log-in, rights, stages, reasons and reps fit together; exits with 1 if something is missing.
+def check(
+    file: SettingsFile = Path("config/connectors/tryton.yaml"), shadow: ShadowOption = False, json: JsonOption = False
+) -> None:
+    """Look whether log-in, rights, stages, reasons and reps fit together; exits with 1 if something is missing. In
+    shadow a user that only reads is enough.
 
     Example: baton connector check config/connectors/tryton.yaml
     """
     config, crm = tryton_of(file)
-    with cluster() as settings:
-        findings = run(_checked(settings, config, crm))
+    with cluster() as found:
+        settings = in_shadow(found) if shadow else found
+        findings = run(_checked(settings, config, ReadOnly(crm) if settings.shadow else crm))
     if json:
         say_json([{"what": each.what, "ok": each.ok, "fix": each.fix} for each in findings])
     else:

@@ -53,7 +53,7 @@ class ReadOnly:
         return await self._crm.changes(position, overlap_s)
 
     async def check(self) -> Sequence[Finding]:
-        return await self._crm.check()
+        return [each for each in await self._crm.check() if not each.to_write]
 
 
 def _refuse(what: str) -> NoReturn:

@@ -45,13 +45,14 @@ def test_a_deal_is_told_step_by_step_and_a_look_that_says_nothing_new_tells_noth
     story = Story()
     assert story.offered() == []
     assert story.seen(deal(3 * HOUR)) == []
-    assert story.seen(deal(4 * HOUR, first_touch_at=4 * HOUR)) == ["touched"]
-    accepted = deal(5 * HOUR, "accepted", first_touch_at=4 * HOUR)
+    assert story.seen(deal(4 * HOUR, first_touch_at=3 * HOUR)) == ["touched"]
+    assert story.told == [("h1", "touched", 3 * HOUR)]
+    accepted = deal(5 * HOUR, "accepted", first_touch_at=3 * HOUR)
     assert story.seen(accepted) == ["accepted"]
     assert story.seen(accepted) == []
     assert story.seen(deal(4 * HOUR)) == [], "an older look"
     assert story.seen(accepted) == []
-    assert story.seen(deal(9 * HOUR, "won", first_touch_at=4 * HOUR, closed_at=8 * HOUR)) == ["won"]
+    assert story.seen(deal(9 * HOUR, "won", first_touch_at=3 * HOUR, closed_at=8 * HOUR)) == ["won"]
     assert story.told[-1] == ("h1", "won", 8 * HOUR)
     assert len(set(story.ids)) == len(story.ids) == 3
 

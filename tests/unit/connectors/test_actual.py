@@ -8,6 +8,7 @@ import pytest
 
 from baton_schemas.crm import DealFacts
 from services.connectors.actual import deal_facts, event_id, says_the_same
+from services.connectors.crm import Finding
 from services.connectors.deal import Card, Deal, Party
 from services.connectors.facts import Keys
 from services.connectors.read_only import ReadOnly, WriteInShadowError
@@ -102,5 +103,11 @@ async def test_a_crm_that_is_only_looked_at_takes_no_write() -> None:
         with pytest.raises(WriteInShadowError):
             await write
     assert paper.calls == []
+    paper.check = _lacks_a_right  # type: ignore[method-assign]
+    assert [each.what for each in await crm.check()] == ["read"], "who only looks needs no right to write"
     await crm.open()
     assert (await crm.find(["h1"]), await crm.get([]), len(await crm.people())) == ([], [], 3)
+
+
+async def _lacks_a_right() -> list[Finding]:
+    return [Finding("read", True), Finding("write", False, "give it", to_write=True)]
