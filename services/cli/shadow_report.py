@@ -55,7 +55,7 @@ def lines_of(sums: Sums) -> Iterator[str]:
     )
     if sums.median_delay is not None and sums.median_allowed is not None:
         delay, allowed = gap(sums.median_delay), gap(sums.median_allowed)
-        yield f"               median {delay} after qualifying; due after {allowed}"
+        yield f"               median of those: {delay} after qualifying; due after {allowed}"
     yield (
         f"owner          {_share(sums.same_owner)} Baton's rep: {owner['same']} the same, {owner['same_team']} of the "
         f"same team, {owner['other_team']} of another, {owner['no_rep']} no rep of Baton's, {owner['nobody']} nobody"

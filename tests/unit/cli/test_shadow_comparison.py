@@ -218,7 +218,7 @@ def test_sums_are_those_of_the_lines_and_are_said_in_words() -> None:
     for words in (
         "2 qualified by Baton: 1 worked in the CRM, 1 missed",
         "0% in time",
-        "median 5 h",
+        "median of those: 5 h",
         "1 of another,",
     ):
         assert words in text
