@@ -101,7 +101,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         }  # fmt: skip
         if (routed := one.routed) is not None:
             found["baton"] |= {
-                "rep": routed.rep, "team": routed.team, "due_at": format_time(routed.clock.due_at),
+                "rep": routed.rep, "team": routed.team,
+                "clock": routed.clock.model_dump(mode="json", exclude_none=True),
                 "decision": routed.decision.model_dump(mode="json", exclude_none=True),
             }  # fmt: skip
         if one.unrouted is not None and one.routed is None:
