@@ -58,6 +58,8 @@ def report(
         say_json(as_json(entries, sums, since=began, now=now))
     elif entries:
         show(entries, sums, out(), since=began, now=now)
+    elif since:
+        out().print(f"nothing to compare from {since} on: no lead has qualified since, and no deal of the CRM is known")
     else:
         out().print("nothing to compare yet: no lead has qualified, and nothing is known of the CRM's deals")
     if not entries:

@@ -125,6 +125,11 @@ def test_a_late_touch_says_by_how_much_and_what_baton_would_have_done() -> None:
     )
 
 
+def test_a_touch_in_the_very_moment_in_which_it_is_due_is_in_time() -> None:
+    assert only(decision(), deal(first_touch_at=DUE))[0].touch == "in_time"
+    assert only(decision(), deal(first_touch_at=DUE + 1))[0].touch == "late"
+
+
 def test_nobody_touched_it() -> None:
     assert only(decision(), deal())[1]["untouched"].startswith("never touched: due Mon 02 Mar 13:30")
     assert only(decision(), deal(at=T + HOUR), now=T + 2 * HOUR)[0].touch == "open"
@@ -203,6 +208,8 @@ def test_a_period_takes_what_began_in_it() -> None:
     every = lines(decision(), decision(2, T + 5 * DAY), deal("d2", created_at=T + 6 * DAY))
     later = lines(decision(), decision(2, T + 5 * DAY), deal("d2", created_at=T + 6 * DAY), since=T + DAY)
     assert ([each.standing for each in every], [each.standing for each in later]) == (["missed", "both"], ["both"])
+    assert lines(decision(), since=T) != [], "what began at that very moment belongs to it"
+    assert lines(decision(), since=T + 1) == []
 
 
 def test_sums_are_those_of_the_lines_and_are_said_in_words() -> None:

@@ -10,6 +10,7 @@ from baton_schemas.feedback import OutcomeLabelled, OutcomeReported
 from baton_schemas.routing import LeadRouted, SlaEvent
 from services.cli.publish import Times
 from services.runtime.effects import Send
+from services.shadow.processors import FORGET_MS
 from tests.unit.cli.whole import DATA, EXAMPLES, Whole
 
 HOUR = 3_600_000
@@ -69,3 +70,12 @@ def test_what_can_not_be_used_is_a_dead_letter_and_who_is_forgotten_answers_noth
     say(whole, deal(second, stage="won"), second.lead)
     assert whole.told("feedback.events", OutcomeReported) == []
     assert whole.engine.state("shadow").get(second.lead.encode()) is None
+
+
+def test_a_person_of_whom_nothing_is_heard_any_more_is_forgotten() -> None:
+    whole, (first, *_) = decided()
+    say(whole, deal(first, stage="won"), first.lead)
+    whole.engine.advance(FORGET_MS - HOUR)
+    assert first.lead.encode() in whole.engine.state("shadow")
+    whole.engine.advance(2 * HOUR)
+    assert first.lead.encode() not in whole.engine.state("shadow")
