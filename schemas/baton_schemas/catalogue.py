@@ -14,11 +14,16 @@ from baton_schemas.contract import Contract
 DAY_MS = 86_400_000
 MIB = 1 << 20
 DEAD_SUFFIX = ".dead"
+SHADOW_SUFFIX = ".shadow"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `partitions` None means the shared number (a setting); retention None means for ever."""
+    """One topic. `partitions` None means the shared number (a setting); retention None means for ever.
+
+    `outside`: the company writes it, whatever installations of Baton read it. `shadow_only`: there is none unless Baton
+    runs in shadow, beside the CRM.
+    """
 
     name: str
     key: str
@@ -28,6 +33,8 @@ class Topic:
     partitions: int | None = None
     max_message_bytes: int = MIB
     internal: bool = False
+    outside: bool = False
+    shadow_only: bool = False
 
     @property
     def dead(self) -> str:
@@ -36,9 +43,14 @@ class Topic:
 
 
 def _compacted(
-    name: str, key: str, *records: type[Contract], partitions: int | None = None, internal: bool = False
+    name: str,
+    key: str,
+    *records: type[Contract],
+    partitions: int | None = None,
+    internal: bool = False,
+    outside: bool = False,
 ) -> Topic:
-    return Topic(name, key, records, "compact", None, partitions, internal=internal)
+    return Topic(name, key, records, "compact", None, partitions, internal=internal, outside=outside)
 
 
 _ALL = (
@@ -54,6 +66,7 @@ _ALL = (
             engagement.PersonDisqualified,
         ),
         max_message_bytes=3 * MIB,
+        outside=True,
     ),
     Topic(
         "engagement.linked",
@@ -95,6 +108,7 @@ _ALL = (
     Topic("sla.events", "lead", (routing.SlaEvent,)),
     Topic("feedback.events", "lead", (feedback.OutcomeReported, feedback.InsightReported), max_message_bytes=3 * MIB),
     _compacted("crm.facts", "account or person", crm.AccountFacts, crm.PersonFacts),
+    Topic("crm.actual", "person", (crm.DealFacts,), shadow_only=True),
     _compacted(
         "connectors.links",
         "connector and handoff",
@@ -114,10 +128,14 @@ _ALL = (
     Topic("scoring.notices", "definition", (feedback.ChangeNotice,)),
     _compacted("baton.config", "kind/name", configuration.ConfigItem, configuration.ConfigManifest, partitions=1),
     _compacted("baton.skips", "position", configuration.SkipRequested, partitions=1),
-    _compacted("privacy.erasures", "person", configuration.ErasureRequested, partitions=1),
+    _compacted("privacy.erasures", "person", configuration.ErasureRequested, partitions=1, outside=True),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ALL}
+
+OUTSIDE = frozenset(topic.name for topic in _ALL if topic.outside)
+"""What an installation in shadow reads under its own name: what people do, and whom to forget. All else it writes
+itself, its CRM side included, so it shares nothing with an installation beside it."""
 
 CONTRACTS: dict[str, type[Contract]] = {model.TYPE: model for topic in _ALL for model in topic.records}
 """Every contract by its CloudEvents type."""
@@ -131,4 +149,5 @@ def dead_topic(topic: Topic) -> Topic:
         (),
         retention_ms=topic.retention_ms or 90 * DAY_MS,
         max_message_bytes=topic.max_message_bytes + MIB,
+        shadow_only=topic.shadow_only,
     )

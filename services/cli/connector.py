@@ -11,8 +11,8 @@ import typer
 
 from services.cli.companion import end_with_parent
 from services.cli.crm_verify import verify as verify_both
-from services.cli.home import cluster
-from services.cli.terminal import JsonOption, out, run, say_json
+from services.cli.home import cluster, in_shadow
+from services.cli.terminal import JsonOption, ShadowOption, out, run, say_json
 from services.connectors.check import check as check_all
 from services.connectors.crm import Crm, Finding
 from services.connectors.drop.check import check as check_csv
@@ -21,6 +21,7 @@ from services.connectors.drop.worker import run as work_csv
 from services.connectors.errors import CrmError
 from services.connectors.main import csv_settings, webhook_settings, which
 from services.connectors.main import tryton as tryton_of
+from services.connectors.read_only import ReadOnly
 from services.connectors.settings import ConnectorSettings
 from services.connectors.webhook.check import check as check_webhook
 from services.connectors.webhook.settings import WebhookSettings
@@ -55,16 +56,17 @@ SettingsFile = Annotated[
 
 
 @app.command()
-def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml")) -> None:
+def tryton(file: SettingsFile = Path("config/connectors/tryton.yaml"), shadow: ShadowOption = False) -> None:
     """Put leads into Tryton as opportunities, and tell Baton what people do with them; until SIGTERM or Ctrl-C.
 
-    Start a second one for safety: they share the leads. Exit codes are those of `baton worker`.
+    Start a second one for safety: they share the leads. Exit codes are those of `baton worker`. With --shadow it only
+    looks at what people do, writes nothing to Tryton, and tells `baton shadow report`.
 
     Example: baton connector tryton config/connectors/tryton.yaml
     """
     end_with_parent()
     config, crm = tryton_of(file)
-    _work(config.name, lambda settings: work(settings, config, crm))
+    _work(config.name, lambda settings: work(settings, config, crm), shadow=shadow)
 
 
 @app.command()
@@ -78,7 +80,7 @@ def webhook(file: SettingsFile = Path("config/connectors/webhook.yaml")) -> None
     """
     end_with_parent()
     config = webhook_settings(file)
-    _work(config.name, lambda settings: work_webhook(settings, config))
+    _work(config.name, lambda settings: work_webhook(_live(settings), config))
 
 
 @app.command()
@@ -91,30 +93,34 @@ def csv(file: SettingsFile = Path("config/connectors/csv.yaml")) -> None:
     """
     end_with_parent()
     config = csv_settings(file)
-    _work(config.name, lambda settings: work_csv(settings, config))
+    _work(config.name, lambda settings: work_csv(_live(settings), config))
 
 
 @app.command()
 def check(
     file: SettingsFile = Path("config/connectors/tryton.yaml"),
+    shadow: ShadowOption = False,
     json: JsonOption = False,
     ping: Annotated[bool, typer.Option(help="Webhooks: send one signed message that tells nothing.")] = False,
 ) -> None:
     """Look whether log-in, rights, mapping and what else it needs fit together; exits with 1 if something is missing.
+
+    In shadow a user that only reads is enough.
 
     Example: baton connector check webhook --ping
     """
     kind = which(file)
     if ping and kind != "webhook":
         raise UserError(f"--ping: {file} is no webhook", fix="leave it out")
-    with cluster() as settings:
+    with cluster() as found:
+        settings = in_shadow(found) if shadow else found
         if kind == "webhook":
             findings = run(_checked_webhook(settings, webhook_settings(file), ping))
         elif kind == "csv":
             findings = run(_checked_csv(settings, csv_settings(file)))
         else:
             config, crm = tryton_of(file)
-            findings = run(_checked(settings, config, crm))
+            findings = run(_checked(settings, config, ReadOnly(crm) if settings.shadow else crm))
     if json:
         say_json([{"what": each.what, "ok": each.ok, "fix": each.fix} for each in findings])
     else:
@@ -134,6 +140,8 @@ def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Jso
     """
     config, crm = tryton_of(file)
     with cluster() as settings:
+        if settings.shadow:
+            raise UserError("in shadow there are no records of ours to compare", fix="baton shadow report")
         try:
             verdicts = run(verify_both(settings, config, crm))
         except CrmError as error:
@@ -147,14 +155,24 @@ def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Jso
         raise typer.Exit(1)
 
 
-def _work(name: str, run_it: Callable[[Settings], ExitCode]) -> None:
+def _work(name: str, run_it: Callable[[Settings], ExitCode], *, shadow: bool = False) -> None:
     """A connector as this process."""
-    with cluster(start=False) as settings:
+    with cluster(start=False) as found:
+        settings = in_shadow(found) if shadow else found
         check_time(settings, SystemClock().wall())
         logs.configure(settings.log_format, settings.log_level, processor=f"connector-{name}", pid=os.getpid())
         code = run_it(settings)
     if code is not ExitCode.OK:
         raise typer.Exit(int(code))
+
+
+def _live(settings: Settings) -> Settings:
+    """Raises UserError in shadow: nobody outside may take what is only tried for given."""
+    if settings.shadow:
+        raise UserError(
+            "in shadow no lead goes out", fix="start it when Baton is live; until then: baton shadow report"
+        )
+    return settings
 
 
 async def _checked_webhook(settings: Settings, config: WebhookSettings, send_ping: bool) -> list[Finding]:

@@ -36,6 +36,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = EMBEDDED_PARTITIONS
     clock_rate: float = 1.0
     clock_anchor: int = 0
+    shadow: bool = False
 
 
 def remembered(data_dir: Path) -> Remembered:
@@ -82,7 +83,8 @@ def system_of(given: Settings) -> Remembered:
 
 def _said(given: Settings, what: Remembered) -> Remembered:
     names = given.model_fields_set & {"partitions", "clock_rate", "clock_anchor"}
-    return msgspec.structs.replace(what, **{name: getattr(given, name) for name in names})
+    said = {name: getattr(given, name) for name in names}
+    return msgspec.structs.replace(what, **said, shadow=given.shadow)  # to go live is not to say it any more
 
 
 @contextmanager
@@ -128,7 +130,13 @@ def embedded_settings(given: Settings, what: Remembered, bootstrap: str) -> Sett
         secret = given.data_dir / what.secret
         if secret.exists():
             own["person_key_secret_file"] = secret.resolve()
-    return load(**{name: value for name, value in own.items() if name not in given.model_fields_set or name == "kafka"})
+    said = {name: value for name, value in own.items() if name not in given.model_fields_set or name == "kafka"}
+    return load(**said, shadow=given.shadow if "shadow" in given.model_fields_set else what.shadow)
+
+
+def in_shadow(settings: Settings) -> Settings:
+    """The same installation's settings, but in shadow: it decides beside the CRM and assigns nothing."""
+    return settings.model_copy(update={"shadow": True})
 
 
 @contextmanager
@@ -179,6 +187,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "BATON_PARTITIONS": str(settings.partitions),
         "BATON_CLOCK_RATE": str(settings.clock_rate),
         "BATON_CLOCK_ANCHOR": str(settings.clock_anchor),
+        "BATON_SHADOW": "true" if settings.shadow else "false",
     }
     if settings.person_key_secret_file is not None:
         own["BATON_PERSON_KEY_SECRET_FILE"] = str(settings.person_key_secret_file)

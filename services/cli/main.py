@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("services.cli.explain", "The life of a lead or a handoff, with every reason."),
     "dead-letters": ("services.cli.dead_letters", "Records that could not be used: list, show, replay."),
     "skip": ("services.cli.skip", "Get past a record on which a worker stops, on the record."),
+    "shadow": ("services.cli.shadow", "Try Baton beside your CRM: what it would have done, and what was done."),
     "connector": ("services.cli.connector", "Baton and a CRM, each told what the other did."),
     "kafka": ("services.cli.kafka", "The embedded Kafka: start, stop, status, reset."),
 }

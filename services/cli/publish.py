@@ -106,11 +106,11 @@ def publish(
     if outcomes and (columns is None or columns.outcome is None):
         raise UserError(f"{mapping}: outcome: is required for --outcomes", fix="name column, definition and kinds")
     if check:
-        _drain(sends_of(_watched(readings, file), report, _keys(load()), times))
+        _drain(sends_of(watched(readings, file), report, _keys(load()), times))
     else:
         with cluster() as settings:
-            run(_publish(settings, _watched(readings, file), report, times, columns if outcomes else None))
-    _tell(report, json=json)
+            run(_publish(settings, watched(readings, file), report, times, columns if outcomes else None))
+    tell(report, json=json)
     if not report.accepted and not report.without_handoff:
         raise typer.Exit(2)
 
@@ -138,7 +138,7 @@ def sends_of(readings: Iterable[Reading], report: Report, keys: KeyMaker, times:
             drafts = [replace(d, time=None) for d in reading.drafts] if times is Times.ARRIVAL else reading.drafts
             sends = [to_send(draft, keys) for draft in drafts]
         except Refused as refused:
-            _refuse(report, reading.line, refused)
+            refuse(report, reading.line, refused)
             continue
         report.accepted += 1
         report.events += len(sends)
@@ -168,7 +168,7 @@ def outcome_sends(
             drafts = outcome_drafts(column, reading.row, routed, mapping.uri)
             sends = [to_send(draft, keys) for draft in drafts]
         except Refused as refused:
-            _refuse(report, reading.line, refused)
+            refuse(report, reading.line, refused)
             continue
         report.accepted += 1
         report.events += len(sends)
@@ -186,12 +186,14 @@ async def _handoffs(client: LogClient) -> dict[str, LeadRouted]:
     return found
 
 
-def _refuse(report: Report, line: int, refused: Refused) -> None:
+def refuse(report: Report, line: int, refused: Refused) -> None:
+    """Counts a line that is not used."""
     report.refused += 1
     report.refusals.append(Refusal(line, refused.field, refused.reason))
 
 
-def _watched(readings: Iterable[Reading], file: Path) -> Iterator[Reading]:
+def watched(readings: Iterable[Reading], file: Path) -> Iterator[Reading]:
+    """The readings, with a bar on a terminal."""
     total = None if file.suffix == ".gz" else file.stat().st_size
     with progress() as bar:
         task = bar.add_task(file.name, total=total, note="")
@@ -211,7 +213,8 @@ def _keys(settings: Settings, *, required: bool = False) -> KeyMaker:
     return KeyMaker(secret or b"only checking", settings.person_key_id)
 
 
-def _tell(report: Report, *, json: bool) -> None:
+def tell(report: Report, *, json: bool) -> None:
+    """What became of the file, the first refusals included."""
     if json:
         say_json(report)
         return

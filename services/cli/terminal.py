@@ -19,6 +19,9 @@ from services.runtime.errors import Transient, UserError
 
 T = TypeVar("T")
 
+ShadowOption = Annotated[
+    bool, typer.Option("--shadow", help="Decide beside the CRM and assign nothing; the same as BATON_SHADOW=true.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 

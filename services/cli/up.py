@@ -20,14 +20,16 @@ from services.cli.home import (
     check_ports,
     embedded_settings,
     environment,
+    in_shadow,
     make_secret,
     remember,
     start_broker,
     system_of,
 )
+from services.cli.services import SHADOW
 from services.cli.supervisor import Supervisor
 from services.cli.system import apply_first, create_topics
-from services.cli.terminal import out, run
+from services.cli.terminal import ShadowOption, out, run
 from services.runtime.clock import SystemClock
 from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.settings import Settings, check_time, load
@@ -44,28 +46,37 @@ def up(
         typer.Option("--config", metavar="DIR", help="Applied if no configuration is active; default config/."),
     ] = None,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Show the services' log lines here.")] = True,
+    shadow: ShadowOption = False,
 ) -> None:
     """Start Kafka (unless BATON_KAFKA names a cluster), create topics, apply config/, run the three services.
 
     Data and the generated person-key secret stay in the data dir (BATON_DATA_DIR, default .baton). Ctrl-C stops
     everything in good order; a service that fails is started again, and so is the embedded Kafka.
 
+    With --shadow everything is decided and nobody is given anything: what Baton writes goes to topics that end in
+    .shadow, and `baton shadow report` compares it with what your CRM really did.
+
     Example: baton up
     Example: BATON_KAFKA=kafka:9092 baton up --config config/
+    Example: baton up --shadow
     """
-    check_ports(load())
+    given = in_shadow(load()) if shadow else load()
+    check_ports(given)
     stop = _until_signal()
     console = out()
-    with _cluster() as (settings, broker):
+    with _cluster(given) as (settings, broker):
         check_time(settings, SystemClock().wall())
         touched = run(create_topics(settings))
         console.print(f"Kafka at {settings.kafka}; {len(touched)} topics created or changed")
+        if settings.shadow:
+            console.print("in shadow: everything is decided, nobody is given anything; see: baton shadow report")
         if settings.clock_rate != 1:
             console.print(f"time runs {settings.clock_rate:g} times as fast (BATON_CLOCK_RATE)")
         changes = run(apply_first(settings, config))
         console.print("configuration: as it was" if changes is None else f"configuration: set {changes.set_id} applied")
         where = None if logs else settings.data_dir / "logs"
-        with Supervisor(environment(settings), where, say=console.print) as supervisor:
+        beside = {SHADOW: ("worker", SHADOW)} if settings.shadow else {}
+        with Supervisor(environment(settings), where, say=console.print, also=beside) as supervisor:
             running = ", ".join(f"{name} (pid {pid})" for name, pid in supervisor.pids().items())
             console.print(f"running: {running}; Ctrl-C stops")
             looked = time.monotonic()
@@ -79,14 +90,13 @@ def up(
 
 
 @contextlib.contextmanager
-def _cluster() -> Iterator[tuple[Settings, Broker | None]]:
-    """The settings, and the broker if it is our own."""
-    given = load()
+def _cluster(given: Settings) -> Iterator[tuple[Settings, Broker | None]]:
+    """The settings that follow from what was `given`, and the broker if it is our own."""
     if given.kafka:
         make_secret(given.data_dir / SECRET)
         named = given.secret("person_key_secret")
         own = {} if named else {"person_key_secret_file": (given.data_dir / SECRET).resolve()}
-        yield load(**own), None
+        yield load(**own, shadow=given.shadow), None
         return
     with alone(given.data_dir, "baton up") as last_was_killed:
         what = system_of(given)

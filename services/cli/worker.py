@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from services.cli.companion import end_with_parent
-from services.cli.home import cluster
-from services.cli.services import SERVICES, processor
+from services.cli.home import cluster, in_shadow
+from services.cli.services import SERVICES, SHADOW, processor
+from services.cli.terminal import ShadowOption
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.errors import UserError
@@ -23,7 +24,8 @@ app = typer.Typer()
 
 @app.command()
 def worker(
-    service: Annotated[str, typer.Argument(help="scorer, router or feedback.")],
+    service: Annotated[str, typer.Argument(help="scorer, router or feedback; in shadow also shadow.")],
+    shadow: ShadowOption = False,
 ) -> None:
     """Run one service until SIGTERM or Ctrl-C: it drains, commits and leaves its group.
 
@@ -32,10 +34,11 @@ def worker(
 
     Example: BATON_KAFKA=kafka:9092 baton worker scorer
     """
-    if service not in SERVICES:
+    if service not in (*SERVICES, SHADOW):
         raise UserError(f"{service}: no service", fix=f"one of {', '.join(SERVICES)}")
     end_with_parent()
-    with cluster(start=False) as settings:
+    with cluster(start=False) as found:
+        settings = in_shadow(found) if shadow else found
         check_time(settings, SystemClock().wall())
         logs.configure(settings.log_format, settings.log_level, processor=service, pid=os.getpid())
         operating = Operating(service, settings)

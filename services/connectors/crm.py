@@ -24,11 +24,13 @@ class Changes(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What `baton connector check` says: `ok`, or what is missing and how to mend it."""
+    """What `baton connector check` says: `ok`, or what is missing and how to mend it. What is only needed `to_write` is
+    not missed in shadow."""
 
     what: str
     ok: bool
     fix: str = ""
+    to_write: bool = False
 
 
 class Crm(Protocol):

@@ -18,7 +18,8 @@ class Remark(NamedTuple):
 class Deal(NamedTuple):
     """The record that stands for a handoff. `reference` is the handoff's id, empty for a record that is not ours.
     `revision` changes with every write: a write may be made conditional on it. `owner` is the person in sales, `by`
-    the user who wrote last, `at` when (wall ms, corrected)."""
+    the user who wrote last, `at` when (wall ms, corrected). `email` is the contact's address and `made_at` when it was
+    made (0: not known), for deals that people made themselves."""
 
     id: str
     reference: str
@@ -30,6 +31,8 @@ class Deal(NamedTuple):
     reason: str | None = None
     remarks: tuple[Remark, ...] = ()
     party: str | None = None
+    email: str | None = None
+    made_at: int = 0
 
 
 class Stand(NamedTuple):

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from services.connectors.settings import MemberSettings
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka.connection import broker_name
 from services.runtime.kafka.subscription import Share, Subscription
 from services.runtime.metrics import Metrics
 from services.runtime.settings import Settings
@@ -58,7 +59,7 @@ class Member(ABC):
 
     def subscribe(self, make: Callable[[int], Share], **more: Any) -> Subscription:
         """Its membership, not yet started; `more` goes to `Subscription`."""
-        group = f"{self.settings.topic_prefix}baton-connector-{self.name}"
+        group = broker_name(self.settings, f"baton-connector-{self.name}")
         self.subscription = Subscription(self.settings, group, self.inputs, make, **more)
         return self.subscription
 

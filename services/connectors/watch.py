@@ -14,6 +14,7 @@ import structlog
 
 from baton_schemas.envelope import envelop
 from services.connectors import facts as known
+from services.connectors.crm import Changes
 from services.connectors.deal import Deal, Party
 from services.connectors.desk import Desk
 from services.connectors.errors import Conflict
@@ -69,10 +70,7 @@ class Watch:
             self._window, self._page = start, start
         position, overlap = self._page, kit.settings.overlap_s if start else 0.0
         found = await kit.calls(lambda: kit.crm.changes(position, overlap), give_up=False)
-        heard = {**self._unclaimed, **{deal.id: deal for deal in found.deals if deal.reference}}
-        self._unclaimed = {}
-        await asyncio.gather(*(self._hear(deal, desks) for deal in heard.values()))
-        await self._settle_duplicates(desks)
+        await self.heard(found, desks)
         if self._keys is not None:
             await self._tell_facts(found.parties, desks, self._keys)
         self._page = found.position
@@ -81,6 +79,13 @@ class Watch:
                 await desk.book.move(found.position)
         kit.metrics.add("baton_crm_polls_total", 1, kit.settings.name)
         return found.more
+
+    async def heard(self, found: Changes, desks: Collection[Desk]) -> None:
+        """Tells what people did with our records."""
+        heard = {**self._unclaimed, **{deal.id: deal for deal in found.deals if deal.reference}}
+        self._unclaimed = {}
+        await asyncio.gather(*(self._hear(deal, desks) for deal in heard.values()))
+        await self._settle_duplicates(desks)
 
     async def _hear(self, deal: Deal, desks: Collection[Desk]) -> None:
         for desk in desks:

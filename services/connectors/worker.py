@@ -16,7 +16,9 @@ from services.connectors.facts import Keys
 from services.connectors.kit import Kit
 from services.connectors.member import Member
 from services.connectors.process import run as run_process
+from services.connectors.read_only import ReadOnly
 from services.connectors.settings import ConnectorSettings
+from services.connectors.shadow import ShadowDesk, ShadowWatch
 from services.connectors.watch import Watch
 from services.connectors.words import Words
 from services.runtime.clock import Clock
@@ -34,7 +36,7 @@ class Connector(Member):
     def __init__(self, settings: Settings, config: ConnectorSettings, crm: Crm, *, clock: Clock | None = None) -> None:
         super().__init__(settings, config, INPUTS, clock=clock)
         self.config = config
-        self.crm = crm
+        self.crm: Crm = ReadOnly(crm) if settings.shadow else crm
         self.door: Door | None = None
         self._desks: dict[int, Desk] = {}
 
@@ -49,7 +51,7 @@ class Connector(Member):
             self._kit = Kit(
                 self.config, self.crm, client, words, self.clock, self.metrics, door, subscription.confirm
             )  # fmt: skip
-            watch = Watch(self._kit, self.desks, self._keys(), shared)
+            watch = self._watch(shared)
             watching: asyncio.Task[None] | None = None
             try:
                 await self._log_in(stop)
@@ -77,8 +79,17 @@ class Connector(Member):
 
     def _desk(self, partition: int) -> Desk:
         assert self.subscription is not None  # noqa: S101  it makes the desks
-        desk = self._desks[partition] = Desk(self._kit, partition, self.subscription.fail)
+        make = ShadowDesk if self.settings.shadow else Desk
+        desk = self._desks[partition] = make(self._kit, partition, self.subscription.fail)
         return desk
+
+    def _watch(self, shared: int) -> Watch:
+        if self.settings.shadow:
+            self.settings.required_secret("person_key_secret")
+        keys = self._keys()
+        if self.settings.shadow and keys is not None:
+            return ShadowWatch(self._kit, self.desks, keys, shared)
+        return Watch(self._kit, self.desks, keys, shared)
 
     def _keys(self) -> Keys | None:
         secret = self.settings.secret("person_key_secret")

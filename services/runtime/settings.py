@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     kafka_cert_file: Path | None = None
     kafka_key_file: Path | None = None
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", description="keeps tenants or stages apart")
+    shadow: bool = Field(False, description="decides beside the CRM and assigns nothing; own topics end in .shadow")
     partitions: Annotated[int, Field(ge=1, le=1000)] = 24
     replication: Annotated[int, Field(ge=1, le=5)] = 1
     data_dir: Path = Field(Path(".baton"), description="embedded broker's data and what `up` remembers")

@@ -20,6 +20,7 @@ from services.connectors.settings import ConnectorSettings
 from services.connectors.worker import Connector
 from services.runtime.effects import Send
 from services.runtime.kafka import admin
+from services.runtime.kafka.connection import broker_name
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings, load
@@ -118,7 +119,7 @@ class Baton:
 async def baton(settings: Settings, *more: str) -> AsyncIterator[Baton]:
     """Topics, `more` besides, and a client on them."""
     every = admin.plan(settings, processors=[])
-    wanted = {settings.topic_prefix + name for topic in (*TOPICS, *more) for name in (topic, f"{topic}.dead")}
+    wanted = {broker_name(settings, name) for topic in (*TOPICS, *more) for name in (topic, f"{topic}.dead")}
     await admin.apply(settings, [each for each in every if each.name in wanted])
     async with LogClient(settings) as client:
         yield Baton(settings, client)

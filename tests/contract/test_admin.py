@@ -25,9 +25,10 @@ def settings(kafka: Broker, unique: Callable[[str], str]) -> Settings:
 
 def test_the_whole_catalogue_is_created_once_and_as_declared(settings: Settings) -> None:
     plans = admin.plan(settings, TOPICS, [Toy()])
+    real = [topic for topic in TOPICS.values() if not topic.shadow_only]
     missing = asyncio.run(admin.check(settings, plans))
     assert {each.what for each in missing} == {"missing"}
-    assert len(asyncio.run(admin.apply(settings, plans))) == len(plans) == 2 * len(TOPICS) + 1
+    assert len(asyncio.run(admin.apply(settings, plans))) == len(plans) == 2 * len(real) + 1
     assert asyncio.run(admin.check(settings, plans)) == []
     assert asyncio.run(admin.apply(settings, plans)) == []
     journal = next(plan for plan in plans if plan.name.endswith("journal.toy.v1"))
@@ -57,3 +58,15 @@ def test_no_broker_is_said(settings: Settings) -> None:
     nobody = settings.model_copy(update={"kafka": "127.0.0.1:1"})
     with pytest.raises(Transient, match=r"no broker at 127\.0\.0\.1:1"):
         asyncio.run(admin.check(nobody, []))
+
+
+def test_in_shadow_the_companys_topics_are_used_as_they_are(settings: Settings) -> None:
+    theirs = {"engagement.events": replace(TOPICS["engagement.events"], retention_ms=5_000)}
+    asyncio.run(admin.apply(settings, admin.plan(settings, theirs)))
+    shadow = settings.model_copy(update={"shadow": True})
+    plans = admin.plan(shadow, {"engagement.events": TOPICS["engagement.events"]})
+    assert asyncio.run(admin.apply(shadow, plans)) == [f"{settings.topic_prefix}engagement.events.dead.shadow"]
+    assert asyncio.run(admin.check(settings, admin.plan(settings, theirs))) == [], "nothing was altered"
+    other = shadow.model_copy(update={"partitions": 3})
+    with pytest.raises(UserError, match="BATON_PARTITIONS=2"):
+        asyncio.run(admin.apply(other, admin.plan(other)))

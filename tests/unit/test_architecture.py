@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("scorer", "router", "feedback")
+SERVICES = ("scorer", "router", "feedback", "shadow")
 ROOMS = (*SERVICES, "simulator", "connectors")
 IMPURE = {
     "aiohttp", "aiokafka", "asyncio", "faust", "http", "logging", "mode", "os", "prometheus_client", "random",
@@ -21,9 +21,9 @@ PURE_RUNTIME = (
     "processor", "record", "state", "timers", "undone",
 )  # fmt: skip
 PURE_CONNECTORS = (
-    "card", "crm", "deal", "drop/answers", "drop/cells", "drop/rows", "drop/settings", "errors", "facts", "observation",
-    "orders", "reading", "settings", "words", "tryton/reading", "tryton/settings", "tryton/values", "webhook/message",
-    "webhook/retrying", "webhook/signing",
+    "actual", "card", "crm", "deal", "drop/answers", "drop/cells", "drop/rows", "drop/settings", "errors", "facts",
+    "observation", "orders", "reading", "settings", "words", "tryton/reading", "tryton/settings", "tryton/values",
+    "webhook/message", "webhook/retrying", "webhook/signing",
 )  # fmt: skip
 NOW = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 

@@ -41,7 +41,7 @@ class RowReader:
         """The person's identifiers. Raises Refused when the row has none."""
         columns = self.mapping.person
         named = {"email": columns.email, "user_id": columns.user_id, "anonymous_id": columns.anonymous_id}
-        found = {name: _text(source, line, row) for name, source in named.items() if source is not None}
+        found = {name: text_of(source, line, row) for name, source in named.items() if source is not None}
         person = {name: text for name, text in found.items() if text}
         if not person:
             used = ", ".join(_name(source) for source in named.values() if source is not None)
@@ -58,7 +58,7 @@ class RowReader:
         parts: list[Any] = []
         if known:
             parts.append(checked(PersonIdentified, {"person": person, "traits": person_traits(known)}))
-        if mapping.account is not None and (account := _text(mapping.account, line, row)):
+        if mapping.account is not None and (account := text_of(mapping.account, line, row)):
             parts.append(checked(AccountIdentified, {"person": person, "account": account}))
         if mapping.event is not None:
             parts.append(checked(EngagementRecorded, _engagement(mapping.event, person, line, row)))
@@ -73,7 +73,7 @@ class RowReader:
         if columns is None:
             return None
         if columns.column is not None:
-            return _moment(columns.column, row, columns)
+            return moment_of(columns.column, row, columns.zone)
         return self._composed(columns, row)
 
     def _composed(self, columns: TimeColumns, row: Row) -> int:
@@ -132,7 +132,8 @@ def _typed(source: Value, column: str, text: str) -> Scalar:
     return text
 
 
-def _text(source: Source, line: int, row: Row) -> str | None:
+def text_of(source: Source, line: int, row: Row) -> str | None:
+    """The value as text without outer blanks; None when the cell is not known."""
     value = value_of(source, line, row)
     return None if value is None else str(value).strip()
 
@@ -157,11 +158,12 @@ def _whole(column: str, row: Row) -> int:
         raise Refused(column, "not an integer") from None
 
 
-def _moment(column: str, row: Row, columns: TimeColumns) -> int:
+def moment_of(column: str, row: Row, zone: str) -> int:
+    """The time in a column, in ms; one without a zone is of `zone`. Raises Refused naming the column."""
     try:
         moment = datetime.fromisoformat(row.get(column, ""))
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(columns.zone))
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
         return parse_time(moment.isoformat())
     except ValueError:
         raise Refused(column, "must be ISO 8601, such as 2026-03-02T09:30:00Z") from None

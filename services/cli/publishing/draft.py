@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from baton_schemas.contract import Contract
 
-C = TypeVar("C", bound=Contract)
+C = TypeVar("C", bound=BaseModel)
 
 
 class Refused(Exception):

@@ -21,7 +21,7 @@ time: {day: day, month: month, first_year: 2008, zone: Europe/Lisbon}
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -163,9 +163,16 @@ def columns_of(mapping: Mapping) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def check_columns(mapping: Mapping, header: Sequence[str], text: str, where: str) -> list[str]:
     """The file's columns that the mapping does not use. Raises UserError for columns that the file does not have."""
-    used = dict.fromkeys(column for _, column in columns_of(mapping))
+    named = list(columns_of(mapping))
+    absent_columns(named, header, text, where)
+    used = {column for _, column in named}
+    return [column for column in header if column not in used]
+
+
+def absent_columns(named: Iterable[tuple[tuple[str, ...], str]], header: Sequence[str], text: str, where: str) -> None:
+    """Raises UserError for columns that a mapping names, each with its place there, and the file does not have."""
     problems = []
-    for place, column in columns_of(mapping):
+    for place, column in named:
         if column not in header:
             near = difflib.get_close_matches(column, header, n=1)
             hint = f", did you mean `{near[0]}`?" if near else ""
@@ -173,4 +180,3 @@ def check_columns(mapping: Mapping, header: Sequence[str], text: str, where: str
             problems.append(f"{where}:{line}: {'.'.join(place)}: the file has no column `{column}`{hint}")
     if problems:
         raise UserError("\n".join(problems))
-    return [column for column in header if column not in used]

@@ -11,6 +11,7 @@ from services.connectors.settings import ConnectorSettings
 from services.connectors.tryton.reading import OPPORTUNITY
 from services.connectors.tryton.rpc import Rpc
 
+# read first, then what it takes to write
 NEEDED: Mapping[str, tuple[str, ...]] = {
     OPPORTUNITY: ("read", "write", "create"),
     "party.party": ("read", "write", "create"),
@@ -45,9 +46,11 @@ async def _rights(rpc: Rpc, _: ConnectorSettings) -> list[Finding]:
     access: dict[str, dict[str, Any]] = await rpc.call("ir.model.access", "get_access", list(NEEDED))
     findings = []
     for model, needed in NEEDED.items():
-        lacking = [right for right in needed if not access.get(model, {}).get(right)]
-        fix = f"give the user's group {' and '.join(lacking)} access to {model}" if lacking else ""
-        findings.append(Finding(f"rights on {model}", not lacking, fix))
+        for what, rights in (("rights to read", needed[:1]), ("rights to write", needed[1:])):
+            lacking = [right for right in rights if not access.get(model, {}).get(right)]
+            fix = f"give the user's group {' and '.join(lacking)} access to {model}" if lacking else ""
+            if rights:
+                findings.append(Finding(f"{what} {model}", not lacking, fix, to_write=rights != ("read",)))
     return findings
 
 

@@ -11,6 +11,7 @@ from services.connectors.tryton.values import microseconds
 OPPORTUNITY = "sale.opportunity"
 FIELDS = [
     "reference", "state", "employee", "lost_reason", "party", "write_uid", "create_uid", "last_modified_at",
+    "create_date", "contact.value", "contact.type",
     "_timestamp", "notes.message", "notes.create_uid", "notes.create_date",
 ]  # fmt: skip
 
@@ -34,7 +35,14 @@ def _deal(row: Mapping[str, Any], skew_ms: int) -> Deal:
         reason=row["lost_reason"] or None,
         remarks=tuple(_remark(note, skew_ms) for note in notes),
         party=None if row["party"] is None else str(row["party"]),
+        email=_address(row.get("contact.") or {}),
+        made_at=microseconds(row["create_date"]) // 1000 - skew_ms,
     )
+
+
+def _address(contact: Mapping[str, Any]) -> str | None:
+    """A contact may be a telephone too."""
+    return contact.get("value") or None if contact.get("type") == "email" else None
 
 
 def _remark(note: Mapping[str, Any], skew_ms: int) -> Remark:

@@ -28,11 +28,13 @@ _JOURNAL_MESSAGE_BYTES = 16 * MIB
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """A topic as the broker should have it. `configs` are Kafka's own names and values."""
+    """A topic as the broker should have it. `configs` are Kafka's own names and values. What is not `ours` is made when
+    it is missing, and else left as it is."""
 
     name: str
     partitions: int
     configs: Mapping[str, str]
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,14 @@ def plan(
 ) -> list[TopicPlan]:
     """Every topic of the system: `topics`, their dead-letter topics, and a journal per processor."""
     plans = [
-        TopicPlan(broker_name(settings, topic.name), partitions_of(topic, settings), _configs(topic, settings))
+        TopicPlan(
+            broker_name(settings, topic.name),
+            partitions_of(topic, settings),
+            _configs(topic, settings),
+            ours=not (settings.shadow and topic.outside),
+        )
         for topic in all_topics(topics).values()
+        if settings.shadow or not topic.shadow_only
     ]
     for processor in processors:
         name = broker_name(settings, journal_topic(processor))
@@ -88,7 +96,7 @@ async def apply(settings: Settings, plans: Sequence[TopicPlan]) -> list[str]:
         differences = await _differences(admin, plans)
         wrong = [each for each in differences if each.what == "partitions"]
         if wrong:
-            raise UserError("\n".join(map(str, wrong)), fix="use a new topic prefix: partitions are part of the state")
+            raise UserError("\n".join(map(str, wrong)), fix=_other_partitions(wrong, plans))
         missing = {each.topic for each in differences if each.what == "missing"}
         changed = {each.topic for each in differences} - missing
         await _create(admin, [each for each in plans if each.name in missing], settings.replication)
@@ -118,6 +126,14 @@ async def delete(settings: Settings, names: Sequence[str]) -> None:
     """Deletes topics; those that are not there are no error."""
     async with _Admin(settings) as admin:
         await admin.delete_topics(list(names))
+
+
+def _other_partitions(wrong: Sequence[Difference], plans: Sequence[TopicPlan]) -> str:
+    given = {each.name for each in plans if not each.ours}
+    found = next((each.found for each in wrong if each.topic in given), None)
+    if found is not None:  # somebody else's topic, and all inputs have the same number
+        return f"set BATON_PARTITIONS={found} for what runs in shadow"
+    return "use a new topic prefix: partitions are part of the state"
 
 
 def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
@@ -185,7 +201,7 @@ async def _differences(admin: Any, plans: Sequence[TopicPlan]) -> list[Differenc
             continue
         if known[each.name] != each.partitions:
             found.append(Difference(each.name, "partitions", str(each.partitions), str(known[each.name])))
-        for name, wanted in each.configs.items():
+        for name, wanted in each.configs.items() if each.ours else ():
             actual = configs[each.name].get(name, "")
             if actual != wanted:
                 found.append(Difference(each.name, name, wanted, actual))

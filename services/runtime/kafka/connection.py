@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from baton_schemas.catalogue import OUTSIDE, SHADOW_SUFFIX
 from services.runtime.errors import UserError
 from services.runtime.settings import Settings
 
@@ -27,8 +28,13 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 
 def broker_name(settings: Settings, topic: str) -> str:
-    """The name that the broker knows a catalogue topic by."""
-    return settings.topic_prefix + topic
+    """The name that the broker knows a catalogue topic by, or a group.
+
+    In shadow everything is called otherwise but what the company itself writes: nobody who reads `leads.routed` hears
+    of a lead that nobody was given.
+    """
+    suffix = SHADOW_SUFFIX if settings.shadow and topic not in OUTSIDE else ""
+    return settings.topic_prefix + topic + suffix
 
 
 def _context(settings: Settings) -> ssl.SSLContext:

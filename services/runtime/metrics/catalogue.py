@@ -202,6 +202,13 @@ _ALL = (
     Metric(
         "baton_crm_facts_total", "counter", "connector", "Facts of companies and people that changed.", (CONNECTOR,)
     ),
+    Metric(
+        "baton_crm_actual_total",
+        "counter",
+        "connector",
+        "In shadow: deals that people made, by whether they were told or why not.",
+        (CONNECTOR, Label("what", values=("told", "no_address", "no_word"))),
+    ),
     Metric("baton_crm_polls_total", "counter", "connector", "Looks at what changed in the CRM.", (CONNECTOR,)),
     Metric(
         "baton_crm_unmapped",

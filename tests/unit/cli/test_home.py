@@ -21,6 +21,8 @@ from services.cli.home import (
     alone,
     check_ports,
     embedded_settings,
+    environment,
+    in_shadow,
     make_secret,
     remember,
     remembered,
@@ -200,3 +202,21 @@ def test_a_worker_ends_with_the_one_who_started_it() -> None:
     told = subprocess.run([sys.executable, "-c", starter], stdout=subprocess.PIPE, check=False, timeout=60)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(told.stdout)).wait(20)
+
+
+def test_commands_find_a_shadow_and_going_live_is_not_to_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = in_shadow(load())
+    what = system_of(asked)
+    assert what.shadow
+    remember(tmp_path, what)
+    make_secret(tmp_path / SECRET)
+    found = embedded_settings(load(), remembered(tmp_path), "localhost:1")
+    assert found.shadow, "a command looks where `up --shadow` has written"
+    assert environment(found)["BATON_SHADOW"] == "true"
+    assert environment(found.model_copy(update={"shadow": False}))["BATON_SHADOW"] == "false"
+    assert embedded_settings(asked, Remembered(), "localhost:1").shadow
+    assert not system_of(load()).shadow, "`baton up` without it is live"
+    monkeypatch.setenv("BATON_SHADOW", "false")
+    assert not embedded_settings(load(), remembered(tmp_path), "localhost:1").shadow

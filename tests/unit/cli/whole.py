@@ -29,11 +29,11 @@ C = TypeVar("C", bound=Contract)
 
 
 class Whole:
-    """All of Baton in memory, with one folder applied."""
+    """All of Baton in memory, with one folder applied; in shadow with the service that answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shadow: bool = False) -> None:
         self.clock = ManualClock(MONDAY)
-        self.settings = load(person_key_secret=SECRET)
+        self.settings = load(person_key_secret=SECRET, shadow=shadow)
         self.engine = MemoryEngine(processors(self.settings), clock=self.clock, partitions=4)
         _, steps = plan_set(read_checked(folder), {}, now=MONDAY)
         for step in steps:
