@@ -19,7 +19,7 @@ import structlog
 
 from baton_schemas.connectors import ConnectorFile
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.burial import Burial
 from services.connectors.drop import folder
 from services.connectors.drop.cells import render
@@ -36,7 +36,9 @@ from services.runtime.metrics import Metrics
 from services.runtime.record import LogRecord
 
 log = structlog.get_logger(__name__)
-CONTRACTS: dict[str, type[Told]] = {model.TYPE: model for model in (LeadRouted, LeadWithdrawn, SlaEvent)}
+CONTRACTS: dict[str, type[Told]] = {
+    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent)
+}
 INPUTS = {"leads.routed": folder.LEADS, "sla.events": folder.SLA}
 """The topics, and the folder that each one's files go to."""
 

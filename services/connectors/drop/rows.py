@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.card import story
 
 _CONTACT = (
@@ -13,13 +13,15 @@ _CONTACT = (
 )  # fmt: skip
 LEAD_WORDS = (
     "event", "what", "handoff", "version", "lead", "rep", "previous_rep", "team", "pool", "territory", "grade", "tier",
-    "score", "due_at", *_CONTACT, "story", "reason", "merged_into", "at",
+    "score", "due_at", *_CONTACT, "story", "reason", "merged_into",
+    "stage", "goes_on", "goes_on_with", "at",
 )  # fmt: skip
-"""`event` is the same whenever the row is written, `what` a routing's change or `withdrawn`."""
+"""`event` is the same whenever the row is written, `what` a routing's change, `withdrawn` or `handed_over`. `goes_on` is
+the handoff that is kept when two people are one, or that goes on with a lead when sales has two stages."""
 
 SLA_WORDS = ("event", "what", "handoff", "version", "lead", "rep", "tier", "territory", "due_at", "reason", "at")
 
-Told = LeadRouted | LeadWithdrawn | SlaEvent
+Told = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent
 
 
 def row(told: Told, event: str) -> dict[str, str]:
@@ -32,6 +34,9 @@ def row(told: Told, event: str) -> dict[str, str]:
         said |= _routed(told)
     elif isinstance(told, LeadWithdrawn):
         said |= {"what": "withdrawn", "reason": told.reason, "merged_into": told.merged_into}
+        said |= {"goes_on": told.stays, "goes_on_with": told.stays_with}
+    elif isinstance(told, LeadHandedOver):
+        said |= {"what": "handed_over", "goes_on": told.to}
     else:
         said |= {
             "what": told.step, "tier": told.tier, "territory": told.territory, "due_at": format_time(told.due_at),
@@ -54,5 +59,6 @@ def _routed(routed: LeadRouted) -> dict[str, object]:
         "due_at": format_time(routed.clock.due_at),
         "story": story(routed),
         "reason": routed.decision.reason,
+        "stage": routed.stage,
         **{word: getattr(qualified.contact, word) for word in _CONTACT},
     }

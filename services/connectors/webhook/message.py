@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.errors import Refused
 from services.connectors.reading import read
 from services.runtime.record import LogRecord
 
-Told = LeadRouted | LeadWithdrawn | SlaEvent
-CONTRACTS: dict[str, type[Told]] = {model.TYPE: model for model in (LeadRouted, LeadWithdrawn, SlaEvent)}
+Told = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent
+_KINDS: dict[type[Told], str] = {LeadRouted: "routed", LeadWithdrawn: "withdrawn", LeadHandedOver: "handed_over"}
+CONTRACTS: dict[str, type[Told]] = {model.TYPE: model for model in (*_KINDS, SlaEvent)}
 PING = "baton.webhook.ping.v1"
 
 
@@ -36,7 +37,7 @@ def message(record: LogRecord) -> Message | None:
     if found is None:
         return None
     data: Told = found.data  # type: ignore[assignment]
-    kind = "routed" if isinstance(data, LeadRouted) else "withdrawn" if isinstance(data, LeadWithdrawn) else data.step
+    kind = data.step if isinstance(data, SlaEvent) else _KINDS[type(data)]
     event = found.event
     return Message(
         identity(event.source, event.type, event.id),

@@ -10,7 +10,7 @@ import baton_schemas
 from baton_schemas.connectors import ConnectorLink, SeenDeal
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadWithdrawn
-from baton_schemas.routing import LeadRouted, SlaEvent
+from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
 from services.connectors.deal import Deal, Person, Remark
 from services.connectors.settings import Mapping
 from services.connectors.tryton.settings import TrytonSettings
@@ -56,6 +56,11 @@ def note(id: str, text: str, by: str = ANN, at: int = NOW + 30_000) -> Remark:
 def routed(**fields: Any) -> LeadRouted:
     data = json.loads((EXAMPLES / "baton.lead.routed.v1.json").read_text())["data"]
     return LeadRouted.model_validate({**data, "rep": "ann", **fields})
+
+
+def handed_over(**fields: Any) -> LeadHandedOver:
+    known: dict[str, Any] = {"lead": LEAD, "handoff": HANDOFF, "version": 2, "to": "h2", "at": NOW, "cause": "c"}
+    return LeadHandedOver(**{**known, **fields})
 
 
 def withdrawn(**fields: Any) -> LeadWithdrawn:

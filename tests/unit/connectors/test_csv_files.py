@@ -22,7 +22,7 @@ from services.connectors.drop.settings import CsvSettings
 from services.connectors.main import csv_settings
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
-from tests.unit.connectors.deals import HANDOFF, LEAD, NOW, ROOT, routed, step, withdrawn
+from tests.unit.connectors.deals import HANDOFF, LEAD, NOW, ROOT, handed_over, routed, step, withdrawn
 
 EXAMPLE = ROOT / "config/connectors/csv.yaml"
 HEADER = "Handoff,Outcome,Reason,Time,Owner,To\n"
@@ -205,3 +205,11 @@ def test_a_check_says_what_is_missing_and_how_to_mend_it(tmp_path: Path) -> None
     assert "no_budget" in found["reasons reachable"]
     assert "nobody" in found["reps"]
     assert check(settings(folder=tmp_path / "new"), None)[-1].fix == "none is active: baton apply config/"
+
+
+def test_a_row_says_which_handoff_goes_on() -> None:
+    """With a person whose other handoff is kept, and with a lead that a seller takes on."""
+    merged = row(withdrawn(reason="merged", stays="h2", stays_with="ben"), "e1")
+    assert (merged["what"], merged["goes_on"], merged["goes_on_with"]) == ("withdrawn", "h2", "ben")
+    over = row(handed_over(), "e1")
+    assert (over["what"], over["goes_on"], over["handoff"]) == ("handed_over", "h2", HANDOFF)

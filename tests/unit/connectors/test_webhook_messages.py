@@ -30,7 +30,7 @@ from services.connectors.webhook.sending import judge, read_secrets
 from services.connectors.webhook.settings import SCHEDULE, WebhookSettings
 from services.runtime.errors import Permanent, UserError
 from services.runtime.record import LogRecord
-from tests.unit.connectors.deals import ROOT, routed, step, withdrawn
+from tests.unit.connectors.deals import ROOT, handed_over, routed, step, withdrawn
 
 KEYS = st.binary(min_size=24, max_size=64)
 NOW_S = int(datetime.now(UTC).timestamp())
@@ -70,7 +70,10 @@ def test_a_secret_that_is_none_is_refused_without_quoting_it(text: str, tmp_path
     assert text.removeprefix("whsec_")[:12] not in str(refused.value) or len(text) < 10
 
 
-@pytest.mark.parametrize(("data", "kind"), [(routed(), "routed"), (withdrawn(), "withdrawn"), (step(), "breached")])
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(routed(), "routed"), (withdrawn(), "withdrawn"), (handed_over(), "handed_over"), (step(), "breached")],
+)
 def test_a_record_is_always_the_same_message(data: Contract, kind: str) -> None:
     first, again, other = message(record(data)), message(record(data, offset=9)), message(record(data, id="e2"))
     assert first is not None
