@@ -16,8 +16,8 @@ LEAD_WORDS = (
     "score", "due_at", *_CONTACT, "story", "reason", "merged_into",
     "stage", "goes_on", "goes_on_with", "at",
 )  # fmt: skip
-"""`event` is the same whenever the row is written, `what` a routing's change, `withdrawn` or `handed_over`. `goes_on` is
-the handoff that is kept when two people are one, or that goes on with a lead when sales has two stages."""
+"""`event` is the same whenever the row is written, `what` a routing's change, `withdrawn` or `handed_over`. `goes_on`
+is the handoff that is kept when two people are one, or that goes on with a lead when sales has two stages."""
 
 SLA_WORDS = ("event", "what", "handoff", "version", "lead", "rep", "tier", "territory", "due_at", "reason", "at")
 
