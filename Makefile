@@ -31,7 +31,7 @@ test: setup tryton ## the whole test suite, on a real Kafka and a real CRM too (
 months: setup ## a thousand months of a company in memory: every rule of a handoff, every time (an hour)
 	@$(VENV)/bin/python -m tests.month 1000 --workers 2
 
-bench: setup ## throughput and latency, side by side with other engines
+bench: setup tryton ## throughput and latency, side by side with other engines
 	@$(VENV)/bin/python -m bench
 
 lint: setup ## ruff and mypy

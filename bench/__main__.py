@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.bare import bare
+from bench.crm import crm
 from bench.lab import Lab, Sizes, lab
 from bench.latency import latency
 from bench.machine import machine
@@ -25,6 +26,7 @@ MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {
     "scorer": scorer,
     "restore": restore,
     "latency": latency,
+    "crm": crm,
 }
 README = Path(__file__).parents[1] / "README.md"
 REPORT = Path(__file__).parent / "REPORT.md"
