@@ -1,8 +1,8 @@
 """From a routed lead to the rep's screen and back, through a real CRM: a Tryton of its own, the connector as a process.
 
 Open loop, as in `latency`: leads have a timetable. A lead is visible when the CRM has answered that its record is
-there; a withdrawal, when the record is closed. An answer of a rep is timed from the CRM's answer to the rep to the broker's
-append time of Baton's outcome, so the pause between two polls is in it.
+there; a withdrawal, when the record is closed. An answer of a rep is timed from the CRM's answer to the rep to the
+broker's append time of Baton's outcome, so the pause between two polls is in it.
 """
 
 from __future__ import annotations

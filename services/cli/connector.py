@@ -138,6 +138,8 @@ def verify(file: SettingsFile = Path("config/connectors/tryton.yaml"), json: Jso
 
     Example: baton connector verify config/connectors/tryton.yaml
     """
+    if (kind := which(file)) != "tryton":
+        raise UserError(f"{file}: a {kind} holds no records to compare", fix="only baton connector tryton has them")
     config, crm = tryton_of(file)
     with cluster() as settings:
         if settings.shadow:

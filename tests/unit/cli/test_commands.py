@@ -64,6 +64,9 @@ def test_help_flows_on_a_narrow_terminal_and_examples_keep_their_lines(monkeypat
         (["skip", "no.topic", "0", "0", "--reason", "x"], "not in the catalogue"),
         (["skip", "engagement.events", "0", "0", "--reason", " "], "--reason: empty"),
         (["worker", "scorrer"], "no service"),
+        (["connector", "check", "/no/such.yaml"], "/no/such.yaml"),
+        (["connector", "check", str(ROOT / "config/connectors/tryton.yaml"), "--ping"], "is no webhook"),
+        (["connector", "verify", str(ROOT / "config/connectors/csv.yaml")], "no records to compare"),
         (["sign", "/no.yaml", "--team", "sales", "--by", "X"], "can't be read"),
     ],
 )
