@@ -62,6 +62,19 @@ def withdraw(
     close(occasion, lead, handoff, "withdrawn", reason, refund=True)
 
 
+def withdraw_again(occasion: Occasion, lead: str, state: LeadState, handoff: Handoff) -> None:
+    """Sales opened what is withdrawn, of somebody who must not be contacted: says so once more, to the CRM and the rep.
+    A handoff that had ended before the person said stop was never heard of as withdrawn."""
+    if not state.do_not_contact and state.disqualified is None:
+        return
+    reason = "do_not_contact" if state.do_not_contact else "disqualified"
+    handoff.version += 1
+    announce.withdrawn(occasion, lead, handoff, reason, None, None)
+    text = f"Handoff {handoff.id} was opened again, but is withdrawn ({reason}). Please do not contact this person about it."
+    rep = None if handoff.owner is None else handoff.owner.rep
+    announce.notify(occasion, handoff, rep, "withdrawn", "A lead stays withdrawn", text, urgent=True)
+
+
 def withdraw_named(occasion: Occasion, state: LeadState, withdrawal: LeadWithdrawn) -> bool:
     """Carries out the scorer's withdrawal, also of the handoff that followed; False when it is not known. What the
     scorer announced last may have been refused because an earlier one was open: then that one is meant. A deal is why

@@ -126,6 +126,8 @@ def _apply(occasion: Occasion, state: LeadState, handoff: Handoff, answer: Answe
         return
     if verdict != "apply":
         if verdict == "late":
+            if outcome.kind == "reopened" and handoff.stage == "withdrawn":
+                lead.withdraw_again(occasion, outcome.lead, state, handoff)
             merging.tell_late(occasion, state, handoff, outcome)
         return
     if outcome.kind in ("passed_on", "owner_changed"):

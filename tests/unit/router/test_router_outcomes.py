@@ -10,6 +10,7 @@ from baton_schemas.configuration import ErasureRequested
 from baton_schemas.crm import AccountFacts, AccountStanding
 from baton_schemas.feedback import OutcomeReported
 from baton_schemas.keys import handoff_id
+from baton_schemas.leads import LeadWithdrawn
 from services.router.rotation import TURN
 from tests.unit.router.story import DAY, DOCUMENTS, HOUR, MINUTE, Story
 
@@ -346,3 +347,19 @@ def test_a_broken_configuration_leaves_the_last_good_one_in_force() -> None:
     story.configure(teams=DOCUMENTS["teams"].replace("{rep: cyn}", "{rep: nobody}"))
     assert story.owner(story.qualify("k2")) == "ben"
     assert story.routed()[0].decision.config_set == story.routed()[1].decision.config_set
+
+
+def test_who_must_not_be_contacted_stays_withdrawn_when_sales_opens_the_lead_again() -> None:
+    """It had ended before the person said stop, so nobody had been told."""
+    story = Story()
+    handoff = story.qualify("k1")
+    rep = story.owner(handoff)
+    assert rep is not None
+    story.report("k1", handoff, "rejected", rep=rep)
+    story.person("k1", do_not_contact=True)
+    assert story.told("leads.routed", LeadWithdrawn, handoff) == []
+    story.report("k1", handoff, "reopened", rep=rep)
+    [gone] = story.told("leads.routed", LeadWithdrawn, handoff)
+    assert (gone.reason, gone.version) == ("do_not_contact", 2)
+    assert "A lead stays withdrawn" in story.notes(rep)
+    assert story.dead() == []
