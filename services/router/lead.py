@@ -70,7 +70,7 @@ def withdraw_again(occasion: Occasion, lead: str, state: LeadState, handoff: Han
     reason = "do_not_contact" if state.do_not_contact else "disqualified"
     handoff.version += 1
     announce.withdrawn(occasion, lead, handoff, reason, None, None)
-    text = f"Handoff {handoff.id} is withdrawn ({reason}), though opened again. Please do not contact this person about it."
+    text = f"Handoff {handoff.id} stays withdrawn ({reason}). Please do not contact this person about it."
     rep = None if handoff.owner is None else handoff.owner.rep
     announce.notify(occasion, handoff, rep, "withdrawn", "A lead stays withdrawn", text, urgent=True)
 
