@@ -121,7 +121,8 @@ def replay(
 async def _all(settings: Settings, topic: str | None, code: str | None) -> list[tuple[LogRecord, Buried]]:
     if topic is not None and topic.removesuffix(dead_letters.SUFFIX) not in TOPICS:
         raise UserError(f"--topic: {topic}: not in the catalogue", fix=f"one of {', '.join(TOPICS)}")
-    names = [topic.removesuffix(dead_letters.SUFFIX)] if topic else list(TOPICS)
+    known = [each.name for each in TOPICS.values() if settings.shadow or not each.shadow_only]
+    names = [topic.removesuffix(dead_letters.SUFFIX)] if topic else known
     found = []
     async with LogClient(settings) as client:
         positions = [
