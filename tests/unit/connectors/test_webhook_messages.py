@@ -33,7 +33,6 @@ from services.runtime.record import LogRecord
 from tests.unit.connectors.deals import ROOT, handed_over, routed, step, withdrawn
 
 KEYS = st.binary(min_size=24, max_size=64)
-NOW_S = int(datetime.now(UTC).timestamp())
 
 
 def record(data: Contract, id: str = "e1", offset: int = 0) -> LogRecord:
@@ -44,7 +43,7 @@ def record(data: Contract, id: str = "e1", offset: int = 0) -> LogRecord:
 @given(st.lists(KEYS, min_size=1, max_size=2, unique=True), st.text(max_size=50), st.binary(min_size=24, max_size=64))
 def test_whoever_has_one_of_the_secrets_can_verify_and_nobody_else(keys: list[bytes], text: str, other: bytes) -> None:
     body = json.dumps({"data": text}).encode()
-    headers = signing.headers("msg_1", NOW_S, body, keys)
+    headers = signing.headers("msg_1", int(datetime.now(UTC).timestamp()), body, keys)  # the verifier looks at the wall
     for key in keys:
         secret = "whsec_" + base64.b64encode(key).decode()
         assert signing.secret(secret) == key
