@@ -241,8 +241,10 @@ class Turn:
             self.send(say.stopped(source, held.handoff, reason, cause=self.cause, now=self.now))
 
     def hear_stopped(self, key: str, one: Person, handoff: str, reason: str) -> None:
-        """The person that a linked identity belongs to is no lead any more: neither is what was announced for it."""
-        if one.root is not None and one.lead.handoff == handoff:
+        """The person that a linked identity belongs to is no lead any more: neither is what was announced for it. Heard
+        again, it is not said again: a later record would give it another time."""
+        said = reason == "customer" and one.lead.as_customer
+        if one.root is not None and one.lead.handoff == handoff and not said:
             self.withdraw(key, one, reason)
             self.keep(key, one)
 

@@ -372,6 +372,25 @@ def test_who_moves_to_another_company_qualifies_by_its_answer() -> None:
     assert lead.standing.open_opportunity
 
 
+def test_a_linked_identity_that_hears_twice_of_the_customer_says_so_once() -> None:
+    world, bob = World(), email("bob")
+    for who in (ADA, bob):
+        warm(world, who, company_domain="acme.example")
+    world.alias(ADA, bob)
+    world.run()
+    world.engine.advance(HOUR)
+    standing_of(world, "acme.example", AccountStanding(customer_since=NOW, owner="rep7"))
+    said = [each for each in world.withdrawn() if each.reason == "customer"]
+    assert {each.lead for each in said} == {KEY, key_of(bob)}
+    [word] = [
+        each for each in world.engine.records("engagement.linked") if b'"reason":"customer"' in (each.value or b"")
+    ]
+    world.engine.advance(HOUR)
+    world.engine.publish("engagement.linked", word.key, word.value, word.headers)  # sent again, after a crash
+    world.run()
+    assert [each for each in world.withdrawn() if each.reason == "customer"] == said
+
+
 def test_who_opts_out_before_the_answer_never_qualifies() -> None:
     world = World()
     world.traits(ADA, seniority="vp", employees=200, company_domain="acme.example")
