@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from baton_schemas.contract import Scalar
-from baton_schemas.documents.definition import Condition
+from baton_schemas.documents.condition import Condition
 from baton_schemas.engagement import EngagementRecorded
 from services.scorer import hot
 

@@ -11,10 +11,10 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 
 from baton_schemas.contract import format_time
 from baton_schemas.documents.definition import TEAMS, LeadDefinition, RequiredEvidence, SignatureEntry, Team
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
@@ -97,16 +97,9 @@ class Rules:
     signatures: tuple[Signature, ...]
 
 
-def digest(definition: LeadDefinition) -> str:
-    """SHA-256 (hex) over the content without its signatures, as sorted compact JSON."""
-    content = definition.model_dump(mode="json", by_alias=True, exclude={"signatures"})
-    packed = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(packed.encode()).hexdigest()
-
-
 def check_signed(definition: LeadDefinition) -> None:
     """Raises UserError, one problem a line, unless both teams have signed exactly this content."""
-    current = digest(definition)
+    current = content_digest(definition)
     by_team = {signature.team: signature for signature in definition.signatures}
     problems = []
     for team in TEAMS:
@@ -130,7 +123,7 @@ def sign(text: str, *, team: Team, by: str, at: int, where: str = "definition.ya
     The `signatures` block is written anew at the end of the text; signatures over other content are left out.
     """
     definition = read(text, where)
-    current = digest(definition)
+    current = content_digest(definition)
     entry = SignatureEntry(team=team, by=by, at=at, digest=current)
     kept = [old for old in definition.signatures if old.digest == current and old.team != team]
     entries = sorted([*kept, entry], key=lambda signature: signature.team)
@@ -143,7 +136,7 @@ def sign(text: str, *, team: Team, by: str, at: int, where: str = "definition.ya
             f"    digest: {each.digest}",
         ]
     signed = _without_block(text, "signatures") + "\n".join(lines) + "\n"
-    if digest(read(signed, where)) != current:
+    if content_digest(read(signed, where)) != current:
         raise UserError(f"{where}: signatures: can't be written in place", fix="put the block last, in block style")
     return signed
 
@@ -151,7 +144,7 @@ def sign(text: str, *, team: Team, by: str, at: int, where: str = "definition.ya
 def compile_rules(definition: LeadDefinition, model: ModelPublished | None = None) -> Rules:
     """The rules of a definition. `model` moves the points when it was made for exactly this content, else it is
     ignored. Signatures are not checked here: see `check_signed`."""
-    current = digest(definition)
+    current = content_digest(definition)
     if model is not None and (model.definition != definition.name or model.definition_digest != current):
         model = None
     points = _points(definition, model)

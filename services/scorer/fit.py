@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from baton_schemas.documents.definition import Condition
+from baton_schemas.documents.condition import Condition
 from services.scorer.conditions import MOST_REMEMBERED, Values, compile_each
 
 

@@ -9,8 +9,11 @@ from baton_schemas.documents.definition import TEAMS, LeadDefinition
 
 
 def content_digest(definition: LeadDefinition) -> str:
-    """SHA-256 (hex) over the content without its signatures, as sorted compact JSON with all defaults filled in."""
-    content = definition.model_dump(mode="json", by_alias=True, exclude={"signatures"})
+    """SHA-256 (hex) over the content without its signatures, as sorted compact JSON of what is said beyond the defaults.
+
+    So a definition keeps its signatures when a later version of Baton lets more be said; a default never changes.
+    """
+    content = definition.model_dump(mode="json", by_alias=True, exclude={"signatures"}, exclude_defaults=True)
     packed = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(packed.encode()).hexdigest()
 

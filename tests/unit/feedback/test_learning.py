@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from baton_schemas.documents.definition import LeadDefinition
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
 from baton_schemas.feedback import ChangeNotice, CriterionPoints, ModelPublished, Notification
 from services.feedback.definitions import scorecard_of
 from services.feedback.evidence import Evidence, label_of, replaced
 from services.feedback.models import Chain, adopted, cut
-from services.scorer.definition import check_signed, digest
+from services.scorer.definition import check_signed
 from tests.unit.feedback.stories import DAY, NOW, Story, definition
 
 GENTLE: dict[str, Any] = {"min_sample": 4, "max_step": 1.0, "max_drift": 5.0, "every_labels": 8}
@@ -219,7 +220,7 @@ def test_scorer_and_feedback_mean_the_same_signed_text() -> None:
     card = scorecard_of(agreed)
     check_signed(agreed)
     assert card is not None
-    assert card.digest == digest(agreed)
+    assert card.digest == content_digest(agreed)
 
 
 def test_a_criterion_that_counts_several_times_is_judged_by_what_it_gave() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.feedback import CriterionPoints, ModelPublished
 from services.runtime.errors import UserError
 from services.runtime.memory.engine import Stopped
 from services.runtime.settings import load
-from services.scorer.definition import digest, read
+from services.scorer.definition import read
 from services.scorer.main import processor
 from tests.unit.scorer.world import DAY, DEFINITION, HOUR, RULES, SIGNED, World, email, key_of, signed
 
@@ -68,7 +69,7 @@ def test_a_new_definition_and_model_judge_at_the_next_event_or_timer() -> None:
     assert lead.versions.definition_version == 2
     model = ModelPublished(
         definition="small",
-        definition_digest=digest(read(second, "d")),
+        definition_digest=content_digest(read(second, "d")),
         version=1,
         parent=0,
         criteria={"boss": CriterionPoints(points=2, signed=20)},

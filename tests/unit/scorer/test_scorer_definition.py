@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from baton_schemas.documents.definition import Condition
+from baton_schemas.documents.condition import Condition
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.feedback import CriterionPoints, ModelPublished
 from services.runtime.errors import UserError
 from services.scorer.conditions import compile_condition
-from services.scorer.definition import check_signed, compile_rules, digest, read, sign
+from services.scorer.definition import check_signed, compile_rules, read, sign
 from tests.unit.scorer.world import DEFINITION, NOW, RULES, SIGNED
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "definition.yaml"
@@ -68,7 +69,7 @@ def test_signing_again_drops_signatures_over_other_content() -> None:
     assert [each.team for each in read(altered, "d").signatures] == ["sales"]
     whole = sign(altered, team="marketing", by="Mia", at=NOW)
     check_signed(read(whole, "d"))
-    assert digest(read(whole, "d")) != digest(read(SIGNED, "d"))
+    assert content_digest(read(whole, "d")) != content_digest(read(SIGNED, "d"))
 
 
 @pytest.mark.parametrize(
@@ -113,8 +114,8 @@ def test_a_model_counts_only_over_the_content_it_was_made_for() -> None:
     definition = read(SIGNED, "d")
     moved = {"demo": CriterionPoints(points=33.5, signed=30), "careers": CriterionPoints(points=2, signed=-9)}
     model = ModelPublished(
-        definition="small", definition_digest=digest(definition), version=4, parent=3, criteria=moved, labels=50,
-        at=NOW, cause="test",
+        definition="small", definition_digest=content_digest(definition), version=4, parent=3, criteria=moved,
+        labels=50, at=NOW, cause="test",
     )  # fmt: skip
     rules = compile_rules(definition, model)
     assert (rules.by_id["demo"].points, rules.versions.model_version) == (335, 4)

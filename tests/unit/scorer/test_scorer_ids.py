@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.feedback import CriterionPoints, ModelPublished
-from services.scorer.definition import digest, read
+from services.scorer.definition import read
 from tests.unit.scorer.world import HOUR, SIGNED, World, email, key_of
 
 ADA = email("ada")
@@ -14,7 +15,7 @@ def test_a_repeat_judged_by_a_newer_model_is_a_record_of_its_own() -> None:
     for hours, points in ((0, 20.0), (1, 2.0)):
         world.clock.advance(hours * HOUR)
         model = ModelPublished(
-            definition="small", definition_digest=digest(read(SIGNED, "d")), version=1 + hours, parent=hours,
+            definition="small", definition_digest=content_digest(read(SIGNED, "d")), version=1 + hours, parent=hours,
             criteria={"boss": CriterionPoints(points=points, signed=20)}, labels=9, at=world.clock.now(), cause="c",
         )  # fmt: skip
         world.tell("scoring.models", "small", model)
