@@ -9,7 +9,7 @@ from baton_schemas.documents.definition import TEAMS, LeadDefinition
 
 
 def content_digest(definition: LeadDefinition) -> str:
-    """SHA-256 (hex) over the content without its signatures, as sorted compact JSON of what is said beyond the defaults.
+    """SHA-256 (hex) over the content without its signatures, as compact JSON of what is said beyond the defaults.
 
     So a definition keeps its signatures when a later version of Baton lets more be said; a default never changes.
     """
