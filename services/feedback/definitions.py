@@ -48,7 +48,7 @@ def scorecard_of(definition: LeadDefinition) -> Scorecard | None:
     if digest is None:
         return None
     learning = definition.learning
-    labels = {fit.id: fit.label for fit in definition.fit} | {act.id: act.label for act in definition.engagement}
+    labels = definition.labels
     return Scorecard(
         name=definition.name,
         digest=digest,

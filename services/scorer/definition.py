@@ -7,10 +7,8 @@ content, so comments and layout may change after signing and nothing else may.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from baton_schemas.contract import format_time
 from baton_schemas.documents.definition import TEAMS, LeadDefinition, RequiredEvidence, SignatureEntry, Team
@@ -19,32 +17,9 @@ from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
-from services.scorer.conditions import EventTest, Test, compile_condition, compile_event_condition
+from services.scorer.conditions import Test, compile_condition
+from services.scorer.criteria import Asked, EngagementRule, Scorecard, compile_scorecard, tenths
 from services.scorer.fit import Fit, FitRule
-
-SCALE = 1 << 24
-"""The weight of a fresh event; decayed weights are integers below it."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngagementRule:
-    """An engagement criterion, compiled. `points` and `cap` in tenths; `weights[h]` is the weight of an event h hours
-    old in units of 1/SCALE, an event beyond the table weighs nothing; without weights it never decays."""
-
-    id: str
-    label: str
-    actions: tuple[str, ...]
-    points: int
-    cap: int | None
-    half_life_h: float | None
-    weights: array[int] | None
-    test: EventTest | None
-
-    def younger_by(self, events: int) -> int:
-        """The most points (tenths) that `events` gain when each looks 23 hours younger; with rounding."""
-        if self.points <= 0 or self.half_life_h is None or not events:
-            return 0
-        return int(events * self.points * (1.0 - 2.0 ** (-23 / self.half_life_h))) + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +55,9 @@ class Rules:
     versions_content: Mapping[str, object]
     judged: str
     fit: Fit
-    engagement: tuple[EngagementRule, ...]
+    scorecard: Scorecard
     by_id: Mapping[str, EngagementRule]
-    by_action: Mapping[str, tuple[EngagementRule, ...]]
+    by_action: Mapping[str, Asked]
     evidence: tuple[EvidenceRule, ...]
     disqualifiers: tuple[DisqualifierRule, ...]
     stop_actions: frozenset[str]
@@ -149,23 +124,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         model = None
     points = _points(definition, model)
     version = model.version if model is not None else 0
-    engagement = tuple(
-        EngagementRule(
-            criterion.id,
-            criterion.label,
-            tuple(criterion.actions),
-            points[criterion.id],
-            None if criterion.cap is None else tenths(criterion.cap),
-            None if criterion.half_life_days is None else criterion.half_life_days * 24,
-            None if criterion.half_life_days is None else _weights(criterion.half_life_days * 24),
-            None if criterion.when is None else compile_event_condition(criterion.when),
-        )
-        for criterion in definition.engagement
-    )
-    by_action: dict[str, tuple[EngagementRule, ...]] = {}
-    for rule in engagement:
-        for action in rule.actions:
-            by_action[action] = (*by_action.get(action, ()), rule)
+    scorecard = compile_scorecard(definition, points)
     disqualifiers = tuple(
         DisqualifierRule(
             each.reason, each.label, None if each.when is None else compile_condition(each.when), each.action
@@ -185,9 +144,9 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         versions_content=versions.model_dump(mode="json"),
         judged=f"{current[:16]}/{version}",
         fit=Fit([FitRule(each.id, each.label, points[each.id], each.when) for each in definition.fit]),
-        engagement=engagement,
-        by_id={rule.id: rule for rule in engagement},
-        by_action=by_action,
+        scorecard=scorecard,
+        by_id={rule.id: rule for rule in scorecard.counted},
+        by_action=scorecard.by_action(),
         evidence=tuple(_evidence(definition, each) for each in definition.required),
         disqualifiers=disqualifiers,
         stop_actions=frozenset(each.action for each in disqualifiers if each.action is not None),
@@ -207,15 +166,6 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
     )
 
 
-def tenths(points: float) -> int:
-    """Points as integer tenths.
-
-    >>> tenths(12.5)
-    125
-    """
-    return round(points * 10)
-
-
 def _evidence(definition: LeadDefinition, required: RequiredEvidence) -> EvidenceRule:
     labels = {each.id: each.label for each in definition.engagement}
     any_of = " or ".join(labels[name].lower() for name in required.any_of)
@@ -232,17 +182,6 @@ def _points(definition: LeadDefinition, model: ModelPublished | None) -> dict[st
                 moved = tenths(learnt.points)
                 points[name] = moved if moved * points[name] > 0 else 0
     return points
-
-
-@lru_cache(maxsize=64)
-def _weights(half_life_h: float) -> array[int]:
-    """Weights by age in whole hours: round(SCALE * 2^(-age / half-life)), until that is nothing."""
-    table = array("q")
-    age = 0
-    while weight := round(SCALE * 2.0 ** (-age / half_life_h)):
-        table.append(weight)
-        age += 1
-    return table
 
 
 def _without_block(text: str, name: str) -> str:

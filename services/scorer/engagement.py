@@ -18,8 +18,10 @@ from baton_schemas.engagement import (
 from services.runtime.errors import Permanent
 from services.scorer import hot
 from services.scorer.conditions import Answer, Event
+from services.scorer.criteria import Asked
 from services.scorer.definition import Rules
 from services.scorer.ledger import ALL, FULL_DAY, HOUR_MS, Ledger, add, advance, is_too_late
+from services.scorer.moments import keep_time, note_first, note_last
 from services.scorer.profile import Latest, Profile, add_act, later, set_trait, subject_of
 
 ENGAGEMENT: tuple[type[Contract], ...] = (
@@ -30,6 +32,7 @@ ENGAGEMENT: tuple[type[Contract], ...] = (
     PersonUnlinked,
     PersonDisqualified,
 )
+_NOTHING = Asked()
 COMPANY_TRAITS = {"name": "company", "domain": "company_domain"}
 
 
@@ -68,17 +71,35 @@ def fold(profile: Profile, rules: Rules, event: hot.Event, at: int, tie: bytes) 
 
 def _fold_act(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes) -> Change:
     action, ledger, hour = event.action, profile.ledger, at // HOUR_MS
-    met = rules.by_action.get(action, ())
-    if met and hour < ledger.newest and is_too_late(ledger, hour):
+    asked = rules.by_action.get(action, _NOTHING)
+    if asked is not _NOTHING and hour < ledger.newest and is_too_late(ledger, hour):
         raise Permanent("too_late", field="time", fix="publish within 30 days of the event")
+    gain, lower, result, adjusted = _fold_counts(ledger, rules, asked, event, hour, tie)
+    if asked.steps or asked.absences:
+        if result == "no_criterion" and (asked.absences or _is_step(asked, event)):
+            gain, lower, result, adjusted = _noted(ledger, rules, hour, tie)
+        more, less, cut = _fold_moments(ledger, asked, event, at, tie)
+        gain, lower, adjusted = gain + more, lower or less, adjusted or cut
+    fit = _fold_notes(profile, rules, event, at, tie) if event.properties else False
+    if result != "no_criterion":
+        add_act(profile, at, tie, action, subject_of(event.properties, event.url))
+        if event.campaign is not None:
+            _fold_campaign(profile, event.campaign, at, tie)
+    if stop := action in rules.stop_actions:
+        profile.stopped = later(profile.stopped, Latest(at, tie, action))
+    return Change(result, gain, lower, fit, stop, stop or fit or result != "no_criterion", adjusted)
+
+
+def _fold_counts(
+    ledger: Ledger, rules: Rules, asked: Asked, event: Event, hour: int, tie: bytes
+) -> tuple[int, bool, str, str]:
+    """Counts the event wherever it meets a criterion. Answers gain, lower, result and adjusted of its Change."""
     gain, lower, result, adjusted = 0, False, "no_criterion", ""
-    for rule in met:
+    for rule in asked.counted:
         if rule.test is not None and not rule.test(event):
             continue
         if result == "no_criterion":
-            if hour > ledger.newest:
-                gain, lower, adjusted = _advance(ledger, rules, hour)
-            result = add(ledger, ALL, hour, tie)
+            gain, lower, result, adjusted = _noted(ledger, rules, hour, tie)
         added = add(ledger, rule.id, hour, tie)
         if added == "counted":
             result = added
@@ -90,14 +111,37 @@ def _fold_act(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes)
             result = "counted"
             lower = lower or rule.points < 0
             gain += max(rule.points, 0) + rule.younger_by(FULL_DAY)
-    fit = _fold_notes(profile, rules, event, at, tie) if event.properties else False
-    if result != "no_criterion":
-        add_act(profile, at, tie, action, subject_of(event.properties, event.url))
-        if event.campaign is not None:
-            _fold_campaign(profile, event.campaign, at, tie)
-    if stop := action in rules.stop_actions:
-        profile.stopped = later(profile.stopped, Latest(at, tie, action))
-    return Change(result, gain, lower, fit, stop, stop or fit or result != "no_criterion", adjusted)
+        if rule.first_time and note_first(ledger, rule.id, hour):
+            lower = True  # an earlier first time weighs less, and whatever else it does is found by reading
+            gain += max(rule.first_time, 0)
+    return gain, lower, result, adjusted
+
+
+def _noted(ledger: Ledger, rules: Rules, hour: int, tie: bytes) -> tuple[int, bool, str, str]:
+    """Takes note of an event that is asked for: gain, lower, result and adjusted of its Change so far."""
+    gain, lower, adjusted = _advance(ledger, rules, hour) if hour > ledger.newest else (0, False, "")
+    return gain, lower, add(ledger, ALL, hour, tie), adjusted
+
+
+def _is_step(asked: Asked, event: Event) -> bool:
+    return any(step.test is None or step.test(event) for _, step in asked.steps)
+
+
+def _fold_moments(ledger: Ledger, asked: Asked, event: Event, at: int, tie: bytes) -> tuple[int, bool, str]:
+    """Keeps the event's time for sequences and absences. Answers gain, lower and adjusted of its Change."""
+    gain, lower, adjusted = 0, False, ""
+    for rule, step in asked.steps:
+        if step.test is None or step.test(event):
+            kept = keep_time(ledger, step.key, at, tie)
+            if kept != "known":
+                gain += max(rule.points, 0)
+                lower = lower or rule.points < 0 or kept == "cut"
+                adjusted = "cut" if kept == "cut" else adjusted
+    for absence in asked.absences:
+        before = note_last(ledger, absence.id, at // HOUR_MS)
+        if before is None or at // HOUR_MS - before >= absence.after_h:
+            lower = True  # what was absent is back, or begins to be watched: time has another next change
+    return gain, lower, adjusted
 
 
 def _advance(ledger: Ledger, rules: Rules, hour: int) -> tuple[int, bool, str]:

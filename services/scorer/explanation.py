@@ -39,7 +39,7 @@ def ledger_content(judgement: Judgement) -> list[dict[str, object]]:
             "label": reading.rule.label,
             "points": reading.points / 10,
             "count": reading.times,
-            "latest_at": _hour_text(min(reading.latest, judgement.hour)),
+            "latest_at": _hour_text(min(reading.latest, judgement.hour)) if reading.latest else None,
             "capped": reading.capped,
             "weight": reading.weight,
         }

@@ -1,4 +1,4 @@
-"""The ledger of one identity: how often each criterion was met, and when. The score is read from it (L1).
+"""The ledger of one identity: how often each criterion was met, and when. The score is read from it (L1; `reading.py`).
 
 It holds integers only: per criterion, buckets of distinct events. The two newest days are kept by the hour, older ones
 by the day; for 31 days a bucket holds the ids of its events (so a repeat counts nothing), later their number. Every
@@ -10,26 +10,20 @@ step is a function of the set of events, not of their order:
 
 So events may come in any order and any number of times and give the same bytes, as long as none comes more than 31
 days after a newer one; such a late one is refused, because nobody knows any more whether it is a repeat.
-
-Reading: an event weighs 2^(-age / half-life), age in whole hours, from its hour or, in a day's bucket, from the day's
-last hour. A line is points x the sum of weights, at most the cap, rounded once to tenths; the score adds the lines up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
-
-from services.scorer.definition import SCALE, EngagementRule
 
 HOUR_MS = 3_600_000
 ID_BYTES = 6
 IDS_DAYS = 31
 FULL_DAY = 20
 COUNT_DAYS = 60
-_HALF = SCALE // 2
 ALL = "*"
 """The line of all events that met any criterion; no criterion can have this name."""
 
@@ -39,30 +33,15 @@ Added = Literal["counted", "filled", "repeated", "full"]
 
 
 class Ledger(msgspec.Struct, array_like=True, gc=False):
-    """Buckets by criterion, and the hour of the newest event. Changed in place by the one batch that decoded it."""
+    """Buckets by criterion, the hour of the newest event, what `moments` keeps. Changed in place by the one batch that
+    decoded it."""
 
     newest: int = 0
     cut: int = 0
     lines: dict[str, Buckets] = msgspec.field(default_factory=dict)
-
-
-class Reading(NamedTuple):
-    """A line as it stands at a moment. `points` in tenths; `uncapped` = points x weights in tenths x SCALE; `latest` is
-    the hour of the newest bucket (of a day's bucket: its last hour)."""
-
-    rule: EngagementRule
-    points: int
-    uncapped: int
-    times: int
-    latest: int
-    capped: bool
-
-    @property
-    def weight(self) -> float:
-        """How often the criterion counts after decay and cap: its points in force times this are its points."""
-        weight = self.uncapped / SCALE / self.rule.points if self.rule.points else 0.0
-        most = self.rule.cap / self.rule.points if self.rule.cap is not None and self.rule.points else weight
-        return round(min(weight, most), 4)
+    times: dict[str, bytes] = msgspec.field(default_factory=dict)
+    first: dict[str, int] = msgspec.field(default_factory=dict)
+    last: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 def advance(ledger: Ledger, hour: int) -> Sequence[tuple[str, int]]:
@@ -119,41 +98,6 @@ def add(ledger: Ledger, criterion: str, hour: int, id: bytes) -> Added:
     return "filled" if _fill_up(ledger, buckets, criterion, day) else "counted"
 
 
-def read_line(rule: EngagementRule, sources: Sequence[Buckets], now_hour: int) -> Reading:
-    """The line of one criterion over all sources."""
-    weights, weighed, count, latest = rule.weights, 0, 0, 0
-    beyond = 0 if weights is None else len(weights)
-    for buckets in sources:
-        hour = 0
-        for code, held in buckets.items():
-            number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]
-            count += number
-            hour = (code >> 1) + 23 if code & 1 else code >> 1
-            if weights is None or hour >= now_hour:
-                weighed += number * SCALE
-            elif (age := now_hour - hour) < beyond:
-                weighed += number * weights[age]
-        latest = max(latest, hour)  # codes come in order, and so do the days that they are of
-    uncapped = rule.points * weighed
-    points, cap = rounded(uncapped), rule.cap
-    if cap is not None and (points > cap > 0 or points < cap < 0):
-        return Reading(rule, cap, uncapped, count, latest, capped=True)
-    return Reading(rule, points, uncapped, count, latest, capped=False)
-
-
-def read_lines(rules: Iterable[EngagementRule], ledgers: Sequence[Ledger], now_hour: int) -> list[Reading]:
-    """The lines of all criteria that were ever met, in the definition's order."""
-    if len(ledgers) == 1:
-        lines = ledgers[0].lines
-        return [read_line(rule, (lines[rule.id],), now_hour) for rule in rules if rule.id in lines]
-    readings = []
-    for rule in rules:
-        sources = [ledger.lines[rule.id] for ledger in ledgers if rule.id in ledger.lines]
-        if sources:
-            readings.append(read_line(rule, sources, now_hour))
-    return readings
-
-
 def latest_hour(criteria: Iterable[str], ledgers: Iterable[Ledger]) -> int | None:
     """The hour of the newest bucket of any of the criteria."""
     latest: int | None = None
@@ -170,11 +114,6 @@ def latest_hour(criteria: Iterable[str], ledgers: Iterable[Ledger]) -> int | Non
 def counted(ledgers: Iterable[Ledger]) -> int:
     """How many events met any criterion (at most 20 a day and source; cut days included)."""
     return sum(sum(map(_number, ledger.lines.get(ALL, {}).values())) for ledger in ledgers)
-
-
-def rounded(raw: int) -> int:
-    """Tenths from tenths x SCALE, halves away from zero, so that a line and its negative mirror each other."""
-    return (raw + _HALF) // SCALE if raw >= 0 else -((_HALF - raw) // SCALE)
 
 
 def _number(held: bytes | int) -> int:

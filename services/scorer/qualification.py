@@ -12,17 +12,19 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from services.scorer.conditions import Answer
-from services.scorer.definition import SCALE, EvidenceRule, Rules
+from services.scorer.criteria import NO_GROUP, SCALE, GroupRule
+from services.scorer.definition import EvidenceRule, Rules
 from services.scorer.fit import FitRule
 from services.scorer.hops import Standing
-from services.scorer.ledger import HOUR_MS, Ledger, Reading, latest_hour, read_lines
+from services.scorer.ledger import HOUR_MS, Ledger, latest_hour
 from services.scorer.profile import Profile, traits_of
+from services.scorer.reading import Reading, next_absence, read_lines
 
 _MOST_LOOKS = 200
 _MOST_GUESSES = 12
 _NEAR = 24
 _NEVER = 1 << 60
-Curve = tuple[float, float, float]
+Curve = tuple[float, float, float, int]
 
 
 class Evidence(NamedTuple):
@@ -89,7 +91,7 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequenc
             break
     lines, fit = rules.fit.of(traits)
     if readings is None:
-        readings = read_lines(rules.engagement, ledgers, hour)
+        readings = read_lines(rules.scorecard, ledgers, hour)
     engagement, _ = total(readings)
     return Judgement(
         rules,
@@ -108,12 +110,12 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequenc
 
 
 def total(readings: Sequence[Reading]) -> tuple[int, int]:
-    """The sum of the lines, and the sum of those above zero."""
+    """The sum of the lines, and the sum of those above zero, what their groups' caps hold back left out."""
     engagement = above = 0
     for reading in readings:
         points = reading.points
         engagement += points
-        if points > 0:
+        if points > 0 or isinstance(reading.rule, GroupRule):
             above += points
     return engagement, above
 
@@ -177,10 +179,22 @@ def unchanged(rules: Rules, fit: int, readings: Sequence[Reading], *, grade: str
 def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
     """The first hour after the one judged at which time alone changes the grade, ends the qualification, or lets the
     score reach `enter`; None when it never does. Never later than that; earlier only when negative points make the
-    search too long, or the sum lies on a bound for a day."""
+    search too long, the sum lies on a bound for a day, or an absence begins to count."""
+    scorecard = judged.rules.scorecard
+    if not scorecard.absences:
+        return _next_crossing(judged, qualified)
+    absent = next_absence(scorecard, [profile.ledger for profile in judged.profiles], judged.hour)
+    crossing = _next_crossing(judged, qualified)
+    return min((hour for hour in (absent, crossing) if hour is not None), default=None)
+
+
+def _next_crossing(judged: Judgement | Course, qualified: bool) -> int | None:
+    """What `next_change` says, as if nothing were ever absent that is not yet."""
     floor, roof = _floor(judged, qualified), _roof(judged, qualified)
     mixed, start = False, judged.hour
     for reading in judged.readings:
+        if isinstance(reading.rule, GroupRule):
+            continue
         mixed = mixed or reading.points < 0 or reading.rule.points < 0  # negative points, which time takes away
         start = max(start, reading.latest)
     if (floor <= 0 and not mixed) or (floor == -_NEVER and total(judged.readings)[1] < roof):
@@ -189,8 +203,9 @@ def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
         if not floor <= _engagement(judged, hour) < roof:
             return hour
     readings = judged.readings if start == judged.hour else _readings(judged, start)
-    curves = [_curve(reading) for reading in readings]
-    after = _first_outside(curves, floor, roof) if mixed else _first_below(curves, floor)
+    curves = [_curve(reading) for reading in readings if not isinstance(reading.rule, GroupRule)]
+    caps = [group.most for group in judged.rules.scorecard.groups]
+    after = _first_outside(curves, caps, floor, roof) if mixed else _first_below(curves, caps, floor)
     if after is None:
         return None
     hour = start + after
@@ -227,17 +242,20 @@ def _roof(judged: Judgement | Course, qualified: bool) -> int:
 
 
 def _curve(reading: Reading) -> Curve:
-    """A line as time goes on, once its newest bucket is in the past: tenths now (uncapped), half-life, cap."""
+    """A line as time goes on, once its newest bucket is in the past: tenths now (uncapped), half-life, cap, group."""
     rule = reading.rule
     cap = math.inf if rule.cap is None else abs(rule.cap)
-    return reading.uncapped / SCALE, rule.half_life_h or math.inf, cap
+    group = NO_GROUP if isinstance(rule, GroupRule) else rule.group
+    return reading.uncapped / SCALE, rule.half_life_h or math.inf, cap, group
 
 
-def _first_below(curves: Sequence[Curve], floor: int) -> int | None:
+def _first_below(curves: Sequence[Curve], caps: Sequence[int], floor: int) -> int | None:
     """After how many hours the sum of the curves is first below `floor` (1 or more): what `_first_outside` finds where
     no line is negative, in fewer looks. The sum only falls, so whichever hours are looked at, the same one is found.
     """
     low, end = 0, _end(curves)
+    if caps:
+        return _first_below_by_halves(curves, caps, floor, end)
     high, here, looks = end, low, 0
     while True:
         points, guess = _look(curves, here, floor)
@@ -252,11 +270,22 @@ def _first_below(curves: Sequence[Curve], floor: int) -> int | None:
     return high if high < end or _look(curves, end, floor)[0] < floor else None
 
 
+def _first_below_by_halves(curves: Sequence[Curve], caps: Sequence[int], floor: int, end: int) -> int | None:
+    """The same where groups have caps: then the sum has corners, and its slope says little."""
+    low, high = 0, end
+    if _parts(curves, caps, high)[0] >= floor:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _parts(curves, caps, middle)[0] >= floor else (low, middle)
+    return high
+
+
 def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
     """The sum of the curves after so many hours, and a guess after how many it is below `floor`: a step of Newton's on
     the sum's logarithm, which is nearly a straight line."""
     points, smooth, falling, free, freely = 0, 0.0, 0.0, 0.0, 0.0
-    for now, half_life, cap in curves:
+    for now, half_life, cap, _ in curves:
         line = now * 2.0 ** (-hours / half_life)
         if line < cap:
             falling += line / half_life
@@ -273,7 +302,7 @@ def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
     return points, hours + math.ceil(math.log2(smooth / (floor - 0.5)) * smooth / falling)
 
 
-def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None:
+def _first_outside(curves: Sequence[Curve], caps: Sequence[int], floor: int, roof: int) -> int | None:
     """After how many hours the sum of the curves first leaves [floor, roof).
 
     Positive lines only fall and negative ones only rise, so the ends of an interval bound all that is in between: one
@@ -284,17 +313,11 @@ def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None
     def parts(hours: int) -> tuple[int, int]:
         if (seen := known.get(hours)) is not None:
             return seen
-        above = below = 0
-        for now, half_life, cap in curves:
-            points = now * 2.0 ** (-hours / half_life)
-            if points >= 0:
-                above += int((points if points < cap else cap) + 0.5)
-            else:
-                below -= int((-points if -points < cap else cap) + 0.5)
+        above, below = _parts(curves, caps, hours)
         known[hours] = above, below
         return above, below
 
-    waiting = [_between(curves, floor, roof, *parts(0))]
+    waiting = [_between(curves, caps, floor, roof, parts(0))]
     while waiting:
         low, high = waiting.pop()
         (above, below), (above_later, below_later) = parts(low), parts(high)
@@ -311,30 +334,50 @@ def _first_outside(curves: Sequence[Curve], floor: int, roof: int) -> int | None
     return None
 
 
-def _between(curves: Sequence[Curve], floor: int, roof: int, above: int, below: int) -> tuple[int, int]:
-    """Hours between which the sum leaves its bounds if it ever does; `above` and `below` are its parts at hour 0.
+def _parts(curves: Sequence[Curve], caps: Sequence[int], hours: int) -> tuple[int, int]:
+    """The sum of the lines above zero after so many hours, in their groups' caps, and the sum of those below it."""
+    above = below = 0
+    sums = [0] * len(caps)
+    for now, half_life, cap, group in curves:
+        points = now * 2.0 ** (-hours / half_life)
+        if points < 0:
+            below -= int((-points if -points < cap else cap) + 0.5)
+        elif group == NO_GROUP:
+            above += int((points if points < cap else cap) + 0.5)
+        else:
+            sums[group] += int((points if points < cap else cap) + 0.5)
+    for total_of_group, most in zip(sums, caps, strict=True):
+        above += min(total_of_group, most)
+    return above, below
+
+
+def _between(
+    curves: Sequence[Curve], caps: Sequence[int], floor: int, roof: int, parts: tuple[int, int]
+) -> tuple[int, int]:
+    """Hours between which the sum leaves its bounds if it ever does; `parts` are those of hour 0.
 
     While the positive lines alone make up for the negative ones of hour 0 the sum is not below the floor; when they
     alone are below it, so is the sum. What they alone don't reach, the sum doesn't: below the roof they stay below.
     """
+    above, below = parts
     low, high = 0, _end(curves)
     falling = [curve for curve in curves if curve[0] >= 0]
     if above + below < floor:
         return low, high
     if floor >= 1:
         if above < roof:
-            first = _first_below(falling, floor - below)
+            first = _first_below(falling, caps, floor - below)
             low = high - 1 if first is None else first - 1
-        high = _first_below(falling, floor) or high
+        high = _first_below(falling, caps, floor) or high
     elif floor == -_NEVER and above >= roof >= 1:
-        high = _first_below(falling, roof) or high
+        high = _first_below(falling, caps, roof) or high
     return low, high
 
 
 def _end(curves: Sequence[Curve]) -> int:
     """After so many hours nothing changes any more."""
     slowest = 0.0
-    for _, half_life, _ in curves:
+    for _, half_life, _, _ in curves:
         if slowest < half_life < math.inf:
             slowest = half_life
     return int(slowest * 25) + 1
@@ -342,14 +385,14 @@ def _end(curves: Sequence[Curve]) -> int:
 
 def _is_plain(curves: Sequence[Curve], hours: int) -> bool:
     """Whether no curve is so near to where it is rounded that the lines themselves might be rounded otherwise."""
-    for now, half_life, _ in curves:  # noqa: SIM110  a plain loop, on the hot path
+    for now, half_life, _, _ in curves:  # noqa: SIM110  a plain loop, on the hot path
         if abs(now * 2.0 ** (-hours / half_life) % 1.0 - 0.5) <= 1e-3:
             return False
     return True
 
 
 def _readings(judged: Judgement | Course, hour: int) -> list[Reading]:
-    return read_lines(judged.rules.engagement, [profile.ledger for profile in judged.profiles], hour)
+    return read_lines(judged.rules.scorecard, [profile.ledger for profile in judged.profiles], hour)
 
 
 def _engagement(judged: Judgement | Course, hour: int) -> int:

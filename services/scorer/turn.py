@@ -22,7 +22,7 @@ from services.scorer.definition import Rules
 from services.scorer.engagement import Change
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
-from services.scorer.ledger import HOUR_MS, Reading, read_lines
+from services.scorer.ledger import HOUR_MS
 from services.scorer.person import Link, Person
 from services.scorer.profile import Profile, latest_act
 from services.scorer.profile import unpack as unpack_profile
@@ -37,6 +37,7 @@ from services.scorer.qualification import (
     total,
     unchanged,
 )
+from services.scorer.reading import Reading, read_lines
 
 TIMER = "grade"
 EVENTS = "baton_events_total"
@@ -133,15 +134,16 @@ class Turn:
         profiles = profiles_of(one)
         now = max(self.now, lead.judged_at)
         hour = now // HOUR_MS
-        readings = read_lines(rules.engagement, [profile.ledger for profile in profiles], hour)
+        readings = read_lines(rules.scorecard, [profile.ledger for profile in profiles], hour)
         same = unchanged(rules, lead.fit, readings, grade=lead.grade, qualified=lead.qualified)
         if not same or (lower and lead.held_at):
             self.decide(key, one, keep_check=not lower, readings=readings)
             return
         lead.slack = slack(rules, lead.fit, readings, qualified=lead.qualified)
-        if lower:
+        engagement, above = total(readings)
+        if lower or engagement != above:  # where points are negative, a rise that time alone brings may come sooner
             lead.judged_at = now
-            course = Course(rules, profiles, hour, readings, lead.fit, total(readings)[0])
+            course = Course(rules, profiles, hour, readings, lead.fit, engagement)
             self._check_at(key, one, next_change(course, qualified=lead.qualified))
 
     def decide(
@@ -164,6 +166,7 @@ class Turn:
             keep_check
             and lead.judged == self.rules.judged
             and lead.fit == judgement.fit
+            and judgement.engagement == total(judgement.readings)[1]
             and (lead.check_at is None or now < lead.check_at)
         )
         self._tell_account(key, one, judgement)

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import example, given, settings
 
 from baton_schemas.contract import Contract
@@ -17,13 +18,15 @@ from baton_schemas.leads import LeadQualified, LeadScored
 from services.runtime.effects import Effects, Send
 from services.runtime.record import Batch, LogRecord
 from services.scorer import person
-from services.scorer.ledger import ALL, Ledger, add, advance, is_too_late, read_line
+from services.scorer.ledger import ALL, Ledger, add, advance, is_too_late
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack
 from services.scorer.qualification import judge
+from services.scorer.reading import read_line
 from services.scorer.turn import profiles_of
-from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RULES, configured, contract
+from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RICH, RICH_RULES, RULES, configured, contract
 
+SMALL, EVERY_KIND = "small", "every kind of criterion"
 START = NOW - 29 * DAY
 ACTIONS = ("page_viewed", "email_clicked", "demo_requested", "careers_viewed", "joined", "unknown_action")
 ACT = st.fixed_dictionaries(
@@ -48,7 +51,9 @@ TRAITS = st.fixed_dictionaries(
 EVENTS = st.lists(ACT | TRAITS, min_size=1, max_size=40)
 
 
-CONTEXT = configured()
+CONTEXTS = {SMALL: configured(), EVERY_KIND: configured(RICH)}
+JUDGES = {SMALL: RULES, EVERY_KIND: RICH_RULES}
+both_definitions = pytest.mark.parametrize("definition", CONTEXTS)
 
 
 def record(index: int, event: dict[str, Any], taken_in: int) -> LogRecord:
@@ -63,10 +68,10 @@ def record(index: int, event: dict[str, Any], taken_in: int) -> LogRecord:
     return LogRecord("engagement.events", 0, taken_in, NOW + taken_in, key, json.dumps(data).encode(), headers)
 
 
-def run(batches: Sequence[Sequence[LogRecord]]) -> tuple[dict[bytes, bytes], Effects]:
+def run(batches: Sequence[Sequence[LogRecord]], definition: str = SMALL) -> tuple[dict[bytes, bytes], Effects]:
     processor, state, total = ScorerProcessor(KEYS), dict[bytes, bytes](), Effects()
     for batch in batches:
-        effects = processor.process(Batch("engagement.events", 0, batch), state, CONTEXT)
+        effects = processor.process(Batch("engagement.events", 0, batch), state, CONTEXTS[definition])
         total.absorb(effects)
         for key, packed in effects.states.items():
             assert packed is not None
@@ -74,14 +79,14 @@ def run(batches: Sequence[Sequence[LogRecord]]) -> tuple[dict[bytes, bytes], Eff
     return state, total
 
 
-def folded(state: dict[bytes, bytes]) -> dict[bytes, tuple[bytes, int, int, str]]:
+def folded(state: dict[bytes, bytes], definition: str) -> dict[bytes, tuple[bytes, int, int, str]]:
     """Of each person: the profile's bytes, and its score read at one and the same moment."""
     found = {}
     for key, packed in state.items():
         if not key.startswith(person.PREFIX):
             continue
         one = person.unpack(packed)
-        judgement = judge(profiles_of(one), RULES, NOW + DAY)
+        judgement = judge(profiles_of(one), JUDGES[definition], NOW + DAY)
         found[key] = (pack(one.profile), judgement.fit, judgement.engagement, judgement.grade)
     return found
 
@@ -98,31 +103,37 @@ def mixed_up(draw: st.DrawFn) -> tuple[list[LogRecord], list[list[LogRecord]]]:
     return straight, [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
 
 
-@settings(max_examples=300, deadline=None)
-@given(mixed_up())
+@both_definitions
+@settings(max_examples=500, deadline=None)
+@given(logs=mixed_up())
 def test_any_order_any_repeats_any_cut_give_the_same_bytes_and_score(
-    logs: tuple[list[LogRecord], list[list[LogRecord]]],
+    definition: str, logs: tuple[list[LogRecord], list[list[LogRecord]]]
 ) -> None:
     straight, shuffled = logs
-    assert folded(run([straight])[0]) == folded(run(shuffled)[0])
+    one, other = run([straight], definition)[0], run(shuffled, definition)[0]
+    assert folded(one, definition) == folded(other, definition)
 
 
+@both_definitions
 @settings(max_examples=100, deadline=None)
-@given(EVENTS, st.lists(st.integers(0, 40), max_size=6))
-def test_decisions_do_not_depend_on_how_the_log_is_cut(events: list[dict[str, Any]], cuts: list[int]) -> None:
+@given(events=EVENTS, cuts=st.lists(st.integers(0, 40), max_size=6))
+def test_decisions_do_not_depend_on_how_the_log_is_cut(
+    definition: str, events: list[dict[str, Any]], cuts: list[int]
+) -> None:
     log = [record(index, event, index) for index, event in enumerate(events)]
     marks = sorted(min(cut, len(log)) for cut in cuts)
-    whole_state, whole = run([log])
-    cut_state, cut = run([log[a:b] for a, b in zip([0, *marks], [*marks, len(log)], strict=True)])
+    whole_state, whole = run([log], definition)
+    cut_state, cut = run([log[a:b] for a, b in zip([0, *marks], [*marks, len(log)], strict=True)], definition)
     assert cut_state == whole_state
     assert cut.sends == whole.sends
     assert cut.timers == whole.timers
     assert cut.dead_letters == whole.dead_letters == []
 
 
-@settings(max_examples=100, deadline=None)
-@given(EVENTS)
-def test_skipping_the_full_reading_never_misses_a_decision(events: list[dict[str, Any]]) -> None:
+@both_definitions
+@settings(max_examples=200, deadline=None)
+@given(events=EVENTS)
+def test_skipping_the_full_reading_never_misses_a_decision(definition: str, events: list[dict[str, Any]]) -> None:
     """What is told after each event equals what full readings after each event would tell."""
     log = [record(index, event, index) for index, event in enumerate(events)]
     state, told = dict[bytes, bytes](), list[Send]()
@@ -134,10 +145,10 @@ def test_skipping_the_full_reading_never_misses_a_decision(events: list[dict[str
             one.lead.slack = 0
             one.lead.judged = "to be judged anew"
             state[key] = person.pack(one)
-        effects = processor.process(Batch("engagement.events", 0, [each]), state, CONTEXT)
+        effects = processor.process(Batch("engagement.events", 0, [each]), state, CONTEXTS[definition])
         told += effects.sends
         state.update({name: packed for name, packed in effects.states.items() if packed is not None})
-    usual = run([log])[1].sends
+    usual = run([log], definition)[1].sends
     assert [summary(send) for send in usual] == [summary(send) for send in told]
 
 
@@ -148,11 +159,12 @@ def summary(send: Send) -> tuple[str, bytes, object]:
     return send.topic, send.key, data
 
 
+@both_definitions
 @settings(max_examples=100, deadline=None)
-@given(EVENTS)
-def test_the_ledger_sums_to_the_score(events: list[dict[str, Any]]) -> None:
+@given(events=EVENTS)
+def test_the_ledger_sums_to_the_score(definition: str, events: list[dict[str, Any]]) -> None:
     log = [record(index, event, index) for index, event in enumerate(events)]
-    for send in run([log])[1].sends:
+    for send in run([log], definition)[1].sends:
         data: Contract = contract(LogRecord(send.topic, 0, 0, 0, send.key, send.value, send.headers))
         if isinstance(data, LeadScored | LeadQualified):
             lines = data.ledger if isinstance(data, LeadScored) else data.dossier.ledger
@@ -186,7 +198,7 @@ def test_buckets_are_the_same_whatever_the_order_within_the_horizon(
     assert list(one.lines["view"]) == list(other.lines["view"]) == sorted(one.lines["view"])
     rule = RULES.by_id["view"]
     later = NOW // HOUR + 101 * 24
-    assert read_line(rule, [one.lines["view"]], later) == read_line(rule, [other.lines["view"]], later)
+    assert read_line(rule, [one.lines["view"]], [one], later) == read_line(rule, [other.lines["view"]], [other], later)
 
 
 def test_a_bot_keeps_bounded_state_and_its_days_count_twenty_each() -> None:

@@ -11,14 +11,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from baton_schemas.contract import Name, Time
 from baton_schemas.documents.condition import Condition
+from baton_schemas.documents.criteria import (
+    AbsenceCriterion,
+    Criterion,
+    CriterionGroup,
+    EngagementCriterion,
+    FitCriterion,
+    Label,
+    Points,
+    SequenceCriterion,
+    Slug,
+)
 from baton_schemas.documents.document import Document
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Team = Literal["marketing", "sales"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[A-D][1-4]$")]
 
@@ -26,58 +35,9 @@ TEAMS: tuple[Team, ...] = ("marketing", "sales")
 GRADES = tuple(f"{letter}{number}" for letter in "ABCD" for number in "1234")
 
 
-def _in_tenths(points: float) -> float:
-    if abs(points * 10 - round(points * 10)) > 1e-6:
-        raise ValueError("points have at most one decimal, such as 12.5")
-    return points
-
-
 def _written(value: object) -> object:
     """YAML turns an unquoted time into a datetime; its ISO form is what was meant."""
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-Points = Annotated[float, Field(ge=-1000, le=1000), AfterValidator(_in_tenths)]
-
-
-class FitCriterion(Document):
-    """Points for who the person is: a condition on traits. Fit does not decay."""
-
-    id: Slug
-    label: Label
-    points: Points
-    when: Condition
-
-
-class EngagementCriterion(Document):
-    """Points for what the person does: an action, and a condition on the event.
-
-    Each event's points halve every `half_life_days` (absent: never); all together give at most `cap` (for negative
-    points: at least).
-    """
-
-    id: Slug
-    label: Label
-    action: Slug | Annotated[list[Slug], Field(min_length=1)]
-    when: Condition | None = None
-    points: Points
-    half_life_days: Annotated[float, Field(ge=0.5, le=730)] | None = None
-    cap: Points | None = None
-
-    @property
-    def actions(self) -> list[str]:
-        """The actions it looks at."""
-        return [self.action] if isinstance(self.action, str) else list(self.action)
-
-    @model_validator(mode="after")
-    def _cap_agrees(self) -> Self:
-        if self.points == 0:
-            raise ValueError("points: 0 says nothing; leave the criterion out")
-        if self.cap is not None and (self.cap < 0) != (self.points < 0):
-            raise ValueError("cap: needs the same sign as points")
-        if self.cap is not None and abs(self.cap) < abs(self.points):
-            raise ValueError("cap: must be at least the points of one event")
-        return self
 
 
 class RequiredEvidence(Document):
@@ -196,6 +156,9 @@ class LeadDefinition(Document):
     version: Annotated[int, Field(ge=1)]
     fit: list[FitCriterion]
     engagement: Annotated[list[EngagementCriterion], Field(min_length=1)]
+    sequences: list[SequenceCriterion] = []
+    absences: list[AbsenceCriterion] = []
+    groups: list[CriterionGroup] = []
     required: list[RequiredEvidence] = []
     disqualifiers: list[Disqualifier] = []
     thresholds: Thresholds
@@ -210,12 +173,19 @@ class LeadDefinition(Document):
     @property
     def criteria(self) -> dict[str, float]:
         """The signed points of every criterion, fit first, in the document's order."""
-        fit = {criterion.id: criterion.points for criterion in self.fit}
-        return fit | {criterion.id: criterion.points for criterion in self.engagement}
+        return {criterion.id: criterion.points for criterion in self._every()}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label of every criterion, in the same order."""
+        return {criterion.id: criterion.label for criterion in self._every()}
+
+    def _every(self) -> list[Criterion]:
+        return [*self.fit, *self.engagement, *self.sequences, *self.absences]
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        _once("criterion", [each.id for each in self.fit] + [each.id for each in self.engagement])
+        _once("criterion", [*(each.id for each in self._every()), *(group.id for group in self.groups)])
         _once("tier", [tier.name for tier in self.tiers])
         _once("tier's grade", [grade for tier in self.tiers for grade in tier.grades])
         _once("signature of team", [signature.team for signature in self.signatures])
@@ -227,6 +197,11 @@ class LeadDefinition(Document):
             for name in evidence.any_of:
                 if name not in known:
                     raise ValueError(f"required.{index}.any_of: no engagement criterion `{name}`{near(name, known)}")
+        for place, group, points in self._grouped():
+            if group not in (names := [each.id for each in self.groups]):
+                raise ValueError(f"{place}.group: no group `{group}`{near(group, names)}")
+            if points < 0:
+                raise ValueError(f"{place}.group: holds what gives points; negative ones have a cap of their own")
         for kind, place, condition in self._conditions():
             _looks_at(kind, place, condition)
         return self
@@ -237,9 +212,22 @@ class LeadDefinition(Document):
         for index, act in enumerate(self.engagement):
             if act.when is not None:
                 yield "event", f"engagement.{index}.when", act.when
+        for index, sequence in enumerate(self.sequences):
+            for number, step in enumerate(sequence.steps):
+                if step.when is not None:
+                    yield "event", f"sequences.{index}.steps.{number}.when", step.when
         for index, disqualifier in enumerate(self.disqualifiers):
             if disqualifier.when is not None:
                 yield "trait", f"disqualifiers.{index}.when", disqualifier.when
+
+    def _grouped(self) -> Iterable[tuple[str, str, float]]:
+        """Where a group is named, which one, and the points of who names it."""
+        for index, act in enumerate(self.engagement):
+            if act.group is not None:
+                yield f"engagement.{index}", act.group, act.points
+        for index, sequence in enumerate(self.sequences):
+            if sequence.group is not None:
+                yield f"sequences.{index}", sequence.group, sequence.points
 
 
 def near(name: str, known: Iterable[str]) -> str:

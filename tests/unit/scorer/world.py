@@ -73,6 +73,35 @@ def signed(text: str) -> str:
 SIGNED = signed(DEFINITION)
 RULES: Rules = compile_rules(read(SIGNED, "test"))
 
+RICH = signed(
+    DEFINITION.replace("name: small", "name: rich")
+    .replace("action: page_viewed, points: 1,", "action: page_viewed, points: 1, first_time: 3, group: web,")
+    .replace("/pricing}, points: 6,", "/pricing}, points: 6, group: web,")
+    .replace("points: 2.5, half_life_days: 3}", "points: 2.5, half_life_days: 3, at_most: {times: 2, per: day}}")
+    .replace("points: -9,", "points: -9, at_most: {times: 1, per: week},")
+    .replace(
+        "required:",
+        """sequences:
+  - id: then_demo
+    label: Saw prices, then asked for a demo
+    steps: [{action: page_viewed, when: {field: url, contains: /pricing}}, {action: demo_requested}]
+    within_days: 7
+    points: 12
+    half_life_days: 20
+    group: web
+  - {id: back_to_jobs, label: Went for a job, steps: [{action: email_clicked}, {action: careers_viewed}],
+     within_days: 2, points: -6, half_life_days: 30}
+absences:
+  - {id: quiet, label: No visit for 6 days, action: page_viewed, for_days: 6, points: -7}
+  - {id: gone, label: Nothing for 20 days, action: [page_viewed, email_clicked, demo_requested],
+     for_days: 20, points: -20}
+groups:
+  - {id: web, label: the web, cap: 19}
+required:""",
+    )
+)
+RICH_RULES: Rules = compile_rules(read(RICH, "test"))
+
 
 class World:
     """A scorer on the memory engine. What is published gets an id of its own unless one is given."""
@@ -206,9 +235,9 @@ class World:
         return sorted(key[2:].decode() for key in self.engine.state("scorer") if key.startswith(person.PREFIX))
 
 
-def configured() -> Context:
-    """A context of one partition with the signed definition in force."""
-    item = ConfigItem(kind="definition", name="small", digest=digest_of(SIGNED), text=SIGNED)
+def configured(text: str = SIGNED) -> Context:
+    """A context of one partition with a signed definition in force."""
+    item = ConfigItem(kind="definition", name="small", digest=digest_of(text), text=text)
     entries = [ManifestEntry(kind="definition", name="small", digest=item.digest)]
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
     table = {item.key.encode(): item.to_json(), MANIFEST_KEY.encode(): manifest.to_json()}
