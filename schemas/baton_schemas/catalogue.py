@@ -75,6 +75,7 @@ _ALL = (
             identity.IdentityLinked,
             identity.LedgerPublished,
             identity.IdentityStopped,
+            feedback.LeadRecycled,
             engagement.EngagementRecorded,
             engagement.PersonIdentified,
             engagement.AccountIdentified,

@@ -6,12 +6,13 @@ A file's kind is its name up to the first dash: `teams.yaml`, `definition-b2b.ya
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from baton_schemas.configuration import ConfigKind
+from baton_schemas.documents.definition import LeadDefinition, near
 from baton_schemas.documents.reasons import Reasons
 from baton_schemas.documents.sla import SlaPolicies
 from services.feedback.reasons import Catalogue
@@ -71,12 +72,28 @@ def _together(documents: Mapping[tuple[ConfigKind, str], str]) -> list[str]:
     names = [definition.name for definition in agreed]
     problems = [f": definition {name!r}: given twice" for name in sorted({n for n in names if names.count(n) > 1})]
     tiers = {tier.name: None for definition in agreed for tier in definition.tiers}
+    problems += _unknown_reasons(documents, agreed)
     for (kind, file), text in documents.items():
         for policy in parse(SlaPolicies, text, file).policies if kind == "sla" else ():
             for tier in policy.tiers.keys() - tiers.keys():
                 fix = f"use one of {', '.join(tiers)}, or its leads get the targets of `otherwise`"
                 problems.append(f"/{file}.yaml: policies[{policy.name}].tiers: {tier!r} is no tier - {fix}")
     return problems
+
+
+def _unknown_reasons(
+    documents: Mapping[tuple[ConfigKind, str], str], agreed: Sequence[LeadDefinition]
+) -> Iterator[str]:
+    known = [
+        reason.code
+        for (kind, name), text in documents.items()
+        if kind == "reasons"
+        for reason in parse(Reasons, text, name).reasons
+    ]
+    for definition in agreed:
+        for code in definition.cool_downs:
+            if code not in known:
+                yield f": definition {definition.name!r}: cool_downs: no reason `{code}`{near(code, known)}"
 
 
 def _signed(text: str, where: str) -> None:

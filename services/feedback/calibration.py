@@ -28,7 +28,8 @@ point, and everything after that is integers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from services.feedback.evidence import Evidence, mean_weight, strata
@@ -53,7 +54,7 @@ class Scorecard:
     """What learning needs of a signed definition; points in tenths.
 
     `min_sample`: labelled leads needed with the criterion, and as many without. `max_step`: how far one publication
-    moves a criterion. `max_drift`: how far from the signed points it may ever be.
+    moves a criterion. `max_drift`: how far from the signed points it may ever be. `cool_downs`: days of rest by reason.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Scorecard:
     max_step: int
     max_drift: int
     every_labels: int
+    cool_downs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def scorecard_of(definition: LeadDefinition) -> Scorecard | None:
         max_step=max(1, round(learning.max_step * 10)),
         max_drift=max(1, round(learning.max_drift * 10)),
         every_labels=learning.every_labels,
+        cool_downs=definition.cool_downs,
     )
 
 

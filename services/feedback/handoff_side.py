@@ -57,6 +57,7 @@ class HandoffSide:
     def __init__(self, state: State, context: Context, agreement: Agreement, erasures: Erasures) -> None:
         self._context = context
         self._catalogue = agreement.catalogue
+        self._scorecards = agreement.scorecards
         self._erasures = erasures
         self._handoffs = Working(state, decode=unpack_handoff, encode=pack, prefix=PREFIX)
         self._room = WaitingRoom(state)
@@ -190,7 +191,9 @@ class HandoffSide:
             told = labels.revised(handoff.told, seen, handoff.stage, handed_over=handoff.handed_over)
         if told is not None:
             self._label(key, handoff, told, cause, now)
-        recycling = None if handoff.over else recycle.due(seen, self._catalogue)
+        card = self._scorecards.get(handoff.judged.definition)
+        cool_downs = {} if card is None else card.cool_downs
+        recycling = None if handoff.over else recycle.due(seen, self._catalogue, cool_downs)
         if recycling != handoff.recycling:
             message = recycle.message(key.decode(), handoff, recycling, now, cause)
             self._send("leads.recycled", handoff.lead, message, f"{cause}/recycled", now)

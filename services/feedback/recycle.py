@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from baton_schemas.feedback import LeadRecycled
 from services.feedback.handoffs import Handoff, Recycling
 from services.feedback.lifecycle import View
@@ -10,17 +12,21 @@ from services.feedback.reasons import DAY_MS, Catalogue
 LAST_MOMENT = 253_402_300_799_999
 
 
-def due(view: View, catalogue: Catalogue) -> Recycling | None:
-    """The recycling that this view of a handoff calls for, or None. The rest starts when sales gave the answer."""
+def due(view: View, catalogue: Catalogue, cool_downs: Mapping[str, int]) -> Recycling | None:
+    """The recycling that this view of a handoff calls for, or None. The rest starts when sales gave the answer.
+
+    It lasts as many days as the definition says of the reason (`cool_downs`), else as the reason itself says.
+    """
     closing = view.closing
     if closing is None or closing.reason is None:
         return None
     reason = catalogue.find(closing.reason)
-    if reason is None or not reason.recycle or reason.cool_down_days is None:
+    if reason is None:
         return None
-    return Recycling(
-        closing.ref, reason.code, min(closing.at + reason.cool_down_days * DAY_MS, LAST_MOMENT), reason.nurture
-    )
+    days = cool_downs.get(reason.code, reason.cool_down_days)
+    if days is None:
+        return None
+    return Recycling(closing.ref, reason.code, min(closing.at + days * DAY_MS, LAST_MOMENT), reason.nurture)
 
 
 def message(handoff_id: str, handoff: Handoff, recycling: Recycling | None, at: int, cause: str) -> LeadRecycled:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from baton_schemas.accounts import AccountSignal
 from baton_schemas.contract import format_time
 from baton_schemas.envelope import to_headers
+from baton_schemas.feedback import LeadRecycled
 from baton_schemas.keys import handoff_id
 from baton_schemas.leads import LeadQualified, LeadScored, LeadUnmerged, LeadWithdrawn
 from services.runtime.effects import Send
@@ -22,6 +23,7 @@ from services.scorer.identity import Publication
 from services.scorer.intake import RECORDED_HEADER, Envelope
 from services.scorer.person import Link, Person
 from services.scorer.qualification import Judgement, tier_of
+from services.scorer.rest import in_words
 
 SOURCE = "/baton/scorer"
 _CONTENT_TYPE, _SPECVERSION, _, _SOURCE, _, _ = to_headers(id="", source=SOURCE, type="", time=0)
@@ -101,6 +103,12 @@ def published(publication: Publication, via: str, link: Link, *, cause: str, now
     return _record("engagement.linked", to, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
 
 
+def recycled(root: str, data: LeadRecycled, *, cause: str, now: int) -> Send:
+    """To whom a linked identity belongs: sales gave the handoff of the identity back, or took it up again."""
+    part = f"{data.handoff}|{data.revoked}"
+    return _record("engagement.linked", root, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+
+
 def stopped(source: str, handoff: str, reason: str, *, cause: str, now: int) -> Send:
     """To a linked identity: its handoff is void, because the person is no lead any more (H3)."""
     value = Stopped(person=source, handoff=handoff, reason=reason).to_json()
@@ -118,7 +126,9 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         "score": judgement.score / 10,
         "qualified": lead.qualified,
         "ledger": ledger_content(judgement),
-        "missing": [] if lead.qualified else missing(judgement),
+        "missing": []
+        if lead.qualified
+        else [*missing(judgement), *in_words(lead, judgement.rules, judgement.profiles, now)],
         "versions": judgement.rules.versions_content,
         "at": format_time(now),
     }

@@ -22,7 +22,7 @@ class EngagementRule:
     """An engagement criterion. `points`, `cap` and `first_time` in tenths; `weights[h]` is the weight of an event h
     hours old in units of 1/SCALE, an event beyond the table weighs nothing; without weights it never decays. Of
     `window_days` (from a Monday on, or a day) the newest `most` events count; 0 days: all do. `group` is a place in
-    `Scorecard.groups`."""
+    `Scorecard.groups`; of `dated` ones the hour of the newest event is kept, which a day's bucket does not know."""
 
     id: str
     label: str
@@ -36,6 +36,7 @@ class EngagementRule:
     window_days: int = 0
     most: int = 0
     group: int = NO_GROUP
+    dated: bool = False
 
     def younger_by(self, events: int) -> int:
         """The most points (tenths) that `events` gain when each looks 23 hours younger; with rounding."""
@@ -140,8 +141,12 @@ class Scorecard:
 def compile_scorecard(definition: LeadDefinition, points: Mapping[str, int]) -> Scorecard:
     """The criteria of a definition with the points (tenths) in force."""
     place = {group.id: index for index, group in enumerate(definition.groups)}
+    dated = {name for evidence in definition.required for name in evidence.any_of}
     return Scorecard(
-        tuple(_counted(each, points[each.id], place) for each in definition.engagement),
+        tuple(
+            _counted(each, points[each.id], place, dated=not dated or each.id in dated)
+            for each in definition.engagement
+        ),
         tuple(_sequence(each, points[each.id], place) for each in definition.sequences),
         tuple(
             AbsenceRule(each.id, each.label, tuple(each.actions), each.for_days * 24, points[each.id])
@@ -160,7 +165,7 @@ def tenths(points: float) -> int:
     return round(points * 10)
 
 
-def _counted(criterion: EngagementCriterion, points: int, place: Mapping[str, int]) -> EngagementRule:
+def _counted(criterion: EngagementCriterion, points: int, place: Mapping[str, int], *, dated: bool) -> EngagementRule:
     half_life, at_most, first = criterion.half_life_days, criterion.at_most, criterion.first_time
     return EngagementRule(
         criterion.id,
@@ -175,6 +180,7 @@ def _counted(criterion: EngagementCriterion, points: int, place: Mapping[str, in
         0 if at_most is None else _DAYS[at_most.per],
         0 if at_most is None else at_most.times,
         NO_GROUP if criterion.group is None else place[criterion.group],
+        dated,
     )
 
 

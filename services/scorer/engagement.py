@@ -111,6 +111,8 @@ def _fold_counts(
             result = "counted"
             lower = lower or rule.points < 0
             gain += max(rule.points, 0) + rule.younger_by(FULL_DAY)
+        if rule.dated:
+            note_last(ledger, rule.id, hour)
         if rule.first_time and note_first(ledger, rule.id, hour):
             lower = True  # an earlier first time weighs less, and whatever else it does is found by reading
             gain += max(rule.first_time, 0)

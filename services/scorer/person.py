@@ -56,7 +56,8 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     have qualified, while its account has not answered yet. `stopped`: of which handoffs
     of linked identities they were told that the person is no lead any more, and why. `merged` is the handoff by which
     the router was told to whom this identity belongs; None when it takes it for a person of its own. `last` is the
-    last one announced, withdrawn or not: sales may open it again.
+    last one announced, withdrawn or not: sales may open it again. Since `rested_at` sales has said no, and until
+    `rests_until` the lead is not offered again; later only for what it did since then (0: nobody said no).
     """
 
     judged: str = ""
@@ -74,6 +75,9 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     stopped: dict[str, str] = msgspec.field(default_factory=dict)
     merged: str | None = None
     last: str | None = None
+    rested_at: int = 0
+    rests_until: int = 0
+    rest_reason: str = ""
 
     @property
     def announced(self) -> str | None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.engagement import PersonUnlinked
+from baton_schemas.feedback import LeadRecycled
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import DeadLetter, Effects
 from services.runtime.errors import Permanent, UserError
@@ -70,7 +71,14 @@ class ScorerProcessor:
 
     name = "scorer"
     state_version = person.STATE_VERSION
-    inputs = ("engagement.events", "engagement.linked", "accounts.members", "accounts.signals", "crm.facts")
+    inputs = (
+        "engagement.events",
+        "engagement.linked",
+        "accounts.members",
+        "accounts.signals",
+        "crm.facts",
+        "leads.recycled",
+    )
     outputs = ("engagement.linked", "accounts.members", "accounts.signals", "leads.scored", "leads.qualified")
     globals = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
 
@@ -84,6 +92,7 @@ class ScorerProcessor:
             Linked.TYPE: _Route(read_linked, self._identity),
             Published.TYPE: _Route(read_published, self._ledger),
             Stopped.TYPE: _Route(read_stopped, self._stopped),
+            LeadRecycled.TYPE: _Route(LeadRecycled.model_validate_json, self._recycled),
         }
         facts = {
             AccountFacts.TYPE: _Route(AccountFacts.model_validate_json, self._account_facts),
@@ -95,6 +104,7 @@ class ScorerProcessor:
             "accounts.members": {Summary.TYPE: _Route(read_summary, self._member)},
             "accounts.signals": {Signal.TYPE: _Route(read_signal, self._signal)},
             "crm.facts": facts,
+            "leads.recycled": {LeadRecycled.TYPE: _Route(LeadRecycled.model_validate_json, self._recycled)},
         }
 
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
@@ -265,6 +275,13 @@ class ScorerProcessor:
         if one is not None:
             turn.hear_stopped(key, one, event.handoff, event.reason)
         return "stopped"
+
+    def _recycled(self, turn: Turn, record: Record, _envelope: Envelope, event: LeadRecycled) -> str:
+        key = _own_key(record, None)
+        one = turn.find(key)
+        if one is not None:
+            turn.hear_recycled(key, one, event)
+        return "recycled"
 
     def _member(self, turn: Turn, record: Record, _envelope: Envelope, event: Summary) -> str:
         self._at_account(turn, record, event, accounts.member_changed)

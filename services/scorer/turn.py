@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from baton_schemas.feedback import LeadRecycled
 from services.runtime.effects import Effects, Observation, Send
 from services.runtime.processor import Context
 from services.runtime.state import State, Working
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import identity, person
+from services.scorer import identity, person, rest
 from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, erased_at
 from services.scorer.definition import Rules
@@ -154,14 +155,16 @@ class Turn:
         keep_check: bool = False,
         unmerged: bool = False,
         readings: Sequence[Reading] | None = None,
+        was_qualified: bool | None = None,
     ) -> None:
         """Judges a root and tells what changed. `keep_check` says that nothing can have brought the next change of
-        time forward; `unmerged` that a linked identity left; `readings` are the lines as of now, if they are at hand.
+        time forward; `unmerged` that a linked identity left; `readings` are the lines as of now, if they are at hand;
+        `was_qualified` what was told last, if something else than a judgement has changed it.
         """
         lead = one.lead
         now = max(self.now, lead.judged_at)
         judgement = judge(profiles_of(one), self.rules, now, readings)
-        before = (lead.grade, lead.qualified)
+        before = (lead.grade, lead.qualified if was_qualified is None else was_qualified)
         keep_check = (
             keep_check
             and lead.judged == self.rules.judged
@@ -204,7 +207,7 @@ class Turn:
         if lead.qualified:
             lead.qualified = judgement.stop is None and judgement.score >= self.rules.exit
             return False
-        if not judgement.qualifies:
+        if not judgement.qualifies or rest.rests(lead, self.rules, judgement.profiles, max(self.now, lead.judged_at)):
             lead.held_at, lead.held_cause = 0, ""
             return False
         if one.membership.account is not None and not one.membership.heard:  # it might be a customer's (H2)
@@ -212,6 +215,7 @@ class Turn:
                 lead.held_at, lead.held_cause = self.event_at, self.cause
             return False
         lead.qualified = True
+        lead.rested_at, lead.rests_until, lead.rest_reason = 0, 0, ""
         lead.qualification += 1
         lead.handoff = lead.last = say.handoff_of(key, self.rules, lead.qualification)
         lead.as_customer = one.membership.customer
@@ -251,6 +255,16 @@ class Turn:
             self.withdraw(key, one, reason)
             self.keep(key, one)
 
+    def hear_recycled(self, key: str, one: Person, recycled: LeadRecycled) -> None:
+        """Sales gave the lead back, or took it up again. Whom a linked identity belongs to rests with it."""
+        if one.root is not None:
+            self.send(say.recycled(one.root, recycled, cause=self.cause, now=self.now))
+            return
+        was_qualified = one.lead.qualified
+        if rest.hear(one.lead, recycled, one.handoffs):
+            self.keep(key, one)
+            self.decide(key, one, was_qualified=was_qualified)
+
     def tell_merged(self, key: str, one: Person, handoff: str) -> None:
         """Says of an identity to whom it belongs now. Which of their handoffs stays is the router's to decide, so what
         was announced is still known here."""
@@ -265,6 +279,8 @@ class Turn:
         return one.lead.judged_at
 
     def _check_at(self, key: str, one: Person, hour: int | None) -> None:
+        rested = rest.ends_at(one.lead, max(self.now, one.lead.judged_at))
+        hour = min((each for each in (hour, rested) if each is not None), default=None)
         due = None if hour is None else hour * HOUR_MS
         if one.lead.check_at != due or due is None:
             one.lead.check_at = due

@@ -27,6 +27,7 @@ from baton_schemas.documents.criteria import (
     Slug,
 )
 from baton_schemas.documents.document import Document
+from baton_schemas.documents.reasons import Code
 
 Team = Literal["marketing", "sales"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[A-D][1-4]$")]
@@ -164,6 +165,9 @@ class LeadDefinition(Document):
     thresholds: Thresholds
     grades: GradeGrid
     tiers: Annotated[list[Tier], Field(min_length=1)]
+    cool_downs: dict[Code, Annotated[int, Field(ge=0, le=1095)]] = Field(
+        default={}, description="days of rest after sales said no, by reason; else as the reason itself says"
+    )
     contact: list[Slug] = Field(default=["email"], description="fields that sales needs to reach the person")
     notes: list[Name] = Field(default=[], description="properties and traits that the dossier carries word for word")
     points_to_double_odds: Annotated[float, Field(gt=0, le=1000)] = 10.0
