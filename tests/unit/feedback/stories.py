@@ -45,7 +45,9 @@ REASONS: dict[str, Any] = {
 }
 
 
-def definition(points: dict[str, float] | None = None, **learning: Any) -> LeadDefinition:
+def definition(
+    points: dict[str, float] | None = None, *, cool_downs: dict[str, int] | None = None, **learning: Any
+) -> LeadDefinition:
     """A definition over criteria with `points`, signed by both teams."""
     document: dict[str, Any] = {
         "name": "b2b",
@@ -60,6 +62,7 @@ def definition(points: dict[str, float] | None = None, **learning: Any) -> LeadD
         "tiers": [{"name": "hot", "grades": ["A1"]}],
         "points_to_double_odds": 10,
         "learning": learning,
+        "cool_downs": cool_downs or {},
     }
     digest = content_digest(LeadDefinition.model_validate(document))
     document["signatures"] = [

@@ -13,7 +13,7 @@ from baton_schemas.leads import LeadWithdrawn
 from services.feedback.handoffs import FORGET_MS
 from services.feedback.waiting import MOST, WAIT_MS
 from services.runtime.memory import Stopped
-from tests.unit.feedback.stories import DAY, LEAD, NOW, Story, header
+from tests.unit.feedback.stories import DAY, LEAD, NOW, Story, definition, header
 
 OTHER = "k1.00000000000000000000000000000002"
 
@@ -84,6 +84,18 @@ def test_who_does_not_fit_is_not_recycled() -> None:
     story.route("h1")
     story.answer("h1", "rejected", "not_a_fit")
     assert recycled(story) == []
+
+
+def test_what_the_definition_says_of_a_reason_comes_before_the_reasons_own_word() -> None:
+    story = Story(definition(cool_downs={"not_now": 10, "not_a_fit": 365}))
+    for number, reason in enumerate(("not_now", "not_a_fit", "bad_data")):
+        story.route(f"h{number}")
+        story.answer(f"h{number}", "rejected", reason)
+    told: list[LeadRecycled] = story.told("leads.recycled")
+    assert [(each.reason, (each.not_before or 0) - each.at, each.nurture) for each in told] == [
+        ("not_now", 10 * DAY, "Case studies"),
+        ("not_a_fit", 365 * DAY, None),
+    ]
 
 
 def test_a_withdrawn_lead_is_never_recycled() -> None:
