@@ -117,10 +117,10 @@ async def on_screen(user: Session, *where: Sequence[Any]) -> list[OnScreen]:
     """The opportunities that a user finds, in the order in which they were made."""
     fields = ("reference", "state", "comment", "employee.party.code", "notes.message")
     found = []
-    for id in sorted(await user.search(OPPORTUNITY, *where)):
-        row = await user.read(OPPORTUNITY, id, *fields)
+    for record in sorted(await user.search(OPPORTUNITY, *where)):
+        row = await user.read(OPPORTUNITY, record, *fields)
         rep = ((row["employee."] or {}).get("party.") or {}).get("code")
         notes = sorted(row["notes."] or (), key=lambda note: int(note["id"]))
         texts = tuple(note["message"] for note in notes)
-        found.append(OnScreen(id, row["reference"], rep, row["state"], row["comment"] or "", texts))
+        found.append(OnScreen(record, row["reference"], rep, row["state"], row["comment"] or "", texts))
     return found

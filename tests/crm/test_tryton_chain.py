@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
+import aiohttp
 import pytest
 
 from baton_schemas.feedback import InsightReported
@@ -38,7 +38,7 @@ def company(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def floor(http: Any, company: Installation) -> Office:
+def floor(http: aiohttp.ClientSession, company: Installation) -> Office:
     """Its people."""
     return Office(http, company.server)
 
@@ -84,8 +84,9 @@ async def test_a_bdr_qualifies_and_an_ae_goes_on_with_what_he_wrote(company: Ins
     await ae.note(sale.id, "called, wants an offer")
     await steps(company, second, "first_touch", ["started", "met"])
     assert await clock(company, first.handoff) == of_the_first, "the AE's call is none of the BDR's"
-    [insight] = await company.told("feedback.insights", InsightReported, first.handoff)
-    assert insight.pains == ["leads wait for days"]
+    pains = partial(company.told, "feedback.insights", InsightReported, first.handoff)
+    await until(pains, "what marketing learns")
+    assert [each.pains for each in await pains()] == [["leads wait for days"]]
     await until(partial(agreed, company), "both sides say the same")
 
 
@@ -147,9 +148,8 @@ async def says(user: Session, record: int, note: str) -> bool:
 
 async def closed_for(user: Session, record: OnScreen, kept: OnScreen) -> None:
     """The record is closed, and says who keeps the other one."""
-    word = (
-        f"Baton: merged with {kept.handoff}, which {kept.rep} keeps: they are one person. Please leave it to {kept.rep}."
-    )
+    keeps = f"which {kept.rep} keeps: they are one person. Please leave it to {kept.rep}."
+    word = f"Baton: merged with {kept.handoff}, {keeps}"
     await until(partial(says, user, record.id, word), "the word on the record that is closed")
     [found] = await on_screen(user, ["id", "=", record.id])
     assert found == record._replace(state="cancelled", notes=(*record.notes, word))
@@ -179,5 +179,3 @@ async def steps(company: Installation, handoff: str, kind: str, wanted: list[str
 async def agreed(company: Installation) -> bool:
     """Whether every law holds, on the topics and beside the CRM."""
     return not await company.broken()
-
-
