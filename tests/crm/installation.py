@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from services.cli.verify import verify
 from services.connectors.main import tryton
 from services.runtime.documents import parse
 from services.runtime.kafka.log_client import LogClient
+from services.runtime.operating import ANNOUNCED
 from services.runtime.settings import Settings
 from services.simulator.tryton.company import staff_of
 from services.simulator.tryton.reps import OPPORTUNITY
@@ -33,6 +35,7 @@ from services.simulator.tryton.template import Templates
 from tests.connectors.running import settings_for
 from tests.crm.connecting import settings_file
 
+START_S = 60.0
 CONFIG = Path(__file__).parents[2] / "config"
 C = TypeVar("C", bound=Contract)
 
@@ -95,7 +98,8 @@ def installed(bootstrap: str, prefix: str, example: Path, room: Path) -> Iterato
     with TrytonServer(room / "tryton", template=people) as server:
         connector = settings_file(server.url, server.database, room)
         also = {"connector": ("connector", "tryton", str(connector))}
-        with Supervisor(environment_of(settings, room), room / "logs", also=also):
+        with Supervisor(environment_of(settings, room), room / "logs", also=also) as processes:
+            _wait_for(processes, room)
             yield Installation(settings, server, connector, room)
 
 
@@ -111,6 +115,15 @@ def environment_of(settings: Settings, room: Path) -> dict[str, str]:
         "BATON_DATA_DIR": str(room),
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")} | own
+
+
+def _wait_for(processes: Supervisor, room: Path) -> None:
+    """Until each process answers for its health; one that can't start says why."""
+    ends = time.monotonic() + START_S
+    while len(list((room / ANNOUNCED).glob("*.json"))) < len(processes.pids()):
+        processes.watch()
+        assert time.monotonic() < ends, f"not all of {', '.join(processes.pids())} started; they log to {room}/logs"
+        time.sleep(0.05)
 
 
 async def on_screen(user: Session, *where: Sequence[Any]) -> list[OnScreen]:
