@@ -74,9 +74,13 @@ class Installation:
 
     async def told(self, topic: str, kind: type[C], handoff: str) -> list[C]:
         """What a topic says of a handoff, in order."""
+        return [each for each in await self.records(topic, kind) if getattr(each, "handoff", None) == handoff]
+
+    async def records(self, topic: str, kind: type[C]) -> list[C]:
+        """All of one type that a topic holds, in the order of each partition."""
         async with LogClient(self.settings) as client:
             every = [contract_of(record) async for record in client.read(topic)]
-        return [each for each in every if isinstance(each, kind) and getattr(each, "handoff", None) == handoff]
+        return [each for each in every if isinstance(each, kind)]
 
     async def broken(self) -> list[str]:
         """What `baton verify` and `baton connector verify` find broken."""

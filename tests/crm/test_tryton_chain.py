@@ -12,12 +12,14 @@ from functools import partial
 import aiohttp
 import pytest
 
+from baton_schemas.crm import AccountFacts, AccountStanding
 from baton_schemas.feedback import InsightReported
-from baton_schemas.keys import sale_id
+from baton_schemas.keys import account_key, sale_id
 from baton_schemas.routing import LeadRouted, SlaEvent
+from services.cli.verify import drained
 from services.runtime.embedded.broker import Broker
 from services.simulator.tryton.rpc import Session
-from tests.connectors.running import until
+from tests.connectors.running import PATIENCE_S, until
 from tests.crm.installation import CONFIG, Installation, OnScreen, installed, on_screen
 from tests.crm.office import Office
 
@@ -87,6 +89,12 @@ async def test_a_bdr_qualifies_and_an_ae_goes_on_with_what_he_wrote(company: Ins
     pains = partial(company.told, "feedback.insights", InsightReported, first.handoff)
     await until(pains, "what marketing learns")
     assert [each.pains for each in await pains()] == [["leads wait for days"]]
+    await ae.lose(sale.id, "no budget")
+    await until(partial(is_free, company, "tide-works.example"), "the company has no open deal any more")
+    assert await drained(company.settings, PATIENCE_S)
+    colleague = "bo.lind@tide-works.example"
+    await company.publish("colleague", *interest(colleague))
+    assert (await appears(boss, colleague)).rep in BDRS, "the BDR's record, which stays converted, is in nobody's way"
     await until(partial(agreed, company), "both sides say the same")
 
 
@@ -117,12 +125,14 @@ async def test_of_two_that_are_one_person_one_record_stays(company: Installation
 
 def interest(email: str) -> list[dict[str, object]]:
     """A director of a German software company who asks for a demo, as a marketing tool's calls."""
-    who = {"email": email, "firstName": "Robin", "lastName": "Lang", "title": "Director of Operations"}
-    about = {"seniority": "director", "company": email.partition("@")[2], "employees": 220, "industry": "software"}
+    who = {"email": email, "firstName": "Robin", "lastName": "Lang", "country": "DE"}
+    job = {"title": "Director of Operations", "seniority": "director"}
+    domain = email.partition("@")[2]
+    works = {"company": domain.partition(".")[0], "companyDomain": domain, "employees": 220, "industry": "software"}
     asked = {"form": "demo", "message": "How soon can we start?"}
     known = {"context": {"traits": {"email": email}}}
     return [
-        {"type": "identify", "messageId": f"who-{email}", "traits": {**who, **about, "country": "DE"}},
+        {"type": "identify", "messageId": f"who-{email}", "traits": {**who, **job, **works}},
         {"type": "track", "messageId": f"asks-{email}", "event": "Demo Requested", "properties": asked, **known},
     ]
 
@@ -174,6 +184,13 @@ async def steps(company: Installation, handoff: str, kind: str, wanted: list[str
 
     await until(gone, f"{kind}: {wanted}")
     return await clock(company, handoff)
+
+
+async def is_free(company: Installation, domain: str) -> bool:
+    """Whether the CRM, which had said otherwise, said last that a company has no deal."""
+    account = account_key(company.settings.secret("person_key_secret"), company.settings.person_key_id, domain)
+    said = [each.standing for each in await company.records("crm.facts", AccountFacts) if each.account == account]
+    return len(said) > 1 and said[-1] == AccountStanding()
 
 
 async def agreed(company: Installation) -> bool:
