@@ -69,6 +69,7 @@ async def test_a_bdr_qualifies_and_an_ae_goes_on_with_what_he_wrote(company: Ins
     assert f"Qualified by {offered.rep} on " in sale.story
     assert f"(handoff {offered.handoff})" in sale.story
     assert f"{offered.rep}, touched by phone: Two teams, budget is there" in sale.story
+    assert "sales, pains: leads wait for days" in sale.story
     word = f"Baton: qualified and handed over. Handoff {second} goes on with the lead. (version 2)"
     await until(partial(says, boss, first.id, word), "the word on the BDR's record")
     assert (first.rep, first.state) == (offered.rep, "converted"), "his record stays as he left it"
