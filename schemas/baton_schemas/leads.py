@@ -89,7 +89,7 @@ class Engaged(Part):
 
 
 class SalesNote(Part):
-    """What a rep wrote when he reported an outcome: `kind` is the outcome's."""
+    """What a rep wrote: `kind` is that of the outcome that he reported with it, or of the insight (pains, budget)."""
 
     at: Time
     kind: Name

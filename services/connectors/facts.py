@@ -1,17 +1,20 @@
 """What the CRM knows of companies and people, as Baton's facts: owner, customer, open deal, consent. Pure.
 
+With two stages of sales a lead has two records. The BDR's stays where he left it for good, so what becomes of the deal
+is read from the AE's alone: else the company would have an open opportunity for ever, and the BDR for its owner.
+
 Keys are hashes, so this needs the person-key secret. Addresses at free mail hosts say nothing of a company.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from baton_schemas.crm import AccountFacts, AccountStanding, Consent, PersonFacts
-from baton_schemas.keys import account_key, person_key
-from services.connectors.deal import Party
+from baton_schemas.keys import account_key, person_key, sale_id
+from services.connectors.deal import Party, Stand
 from services.connectors.words import Words
 
 FREE_MAIL = frozenset(
@@ -45,12 +48,13 @@ def facts(party: Party, words: Words, keys: Keys, *, source: str, baton: Callabl
     """All that is known of a party: one fact for each domain and each address, whole."""
     standing = words.mapping.standing
     at = baton(party.at)
-    owner = _owner(party, words)
-    won = [deal.at for deal in party.deals if deal.stage in standing.customer]
+    deals = _without_handed_over(party.deals)
+    owner = _owner(deals, words)
+    won = [deal.at for deal in deals if deal.stage in standing.customer]
     account = AccountStanding(
         owner=owner,
         customer_since=baton(min(won)) if won else None,
-        open_opportunity=any(deal.stage in standing.open_opportunity for deal in party.deals),
+        open_opportunity=any(deal.stage in standing.open_opportunity for deal in deals),
     )
     found: list[Fact] = [
         AccountFacts(account=keys.account(domain), standing=account, at=at) for domain in company_domains(party)
@@ -98,11 +102,17 @@ def says_nothing(fact: Fact) -> bool:
     return not (fact.owner or fact.do_not_contact or fact.disqualified or fact.consents)
 
 
-def _owner(party: Party, words: Words) -> str | None:
+def _without_handed_over(deals: Sequence[Stand]) -> list[Stand]:
+    """The deals but for those of BDRs that have an AE's record beside them."""
+    references = {deal.reference for deal in deals}
+    return [deal for deal in deals if not deal.reference or sale_id(deal.reference) not in references]
+
+
+def _owner(deals: Sequence[Stand], words: Words) -> str | None:
     """The rep of the newest deal that counts; an open one goes before a won one."""
     standing = words.mapping.standing
     for stages in (standing.open_opportunity, standing.customer):
-        owners: Iterable[str | None] = (deal.owner for deal in reversed(party.deals) if deal.stage in stages)
+        owners: Iterable[str | None] = (deal.owner for deal in reversed(deals) if deal.stage in stages)
         for owner in owners:
             rep = None if owner is None else words.rep(owner)
             if rep is not None:

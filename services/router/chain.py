@@ -11,17 +11,19 @@ from typing import Literal
 
 import msgspec
 
-from baton_schemas.feedback import OutcomeReported
+from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import SalesNote
 
 MOST_NOTES = 12
 """The newest ones are kept; the others are counted."""
 LONGEST_NOTE = 1_000
+INSIGHTS = ("pains", "objections", "competitors", "budget", "authority", "need", "timeline")
 _CUT = " ..."
 
 
 class Note(msgspec.Struct, array_like=True):
-    """What a rep wrote with an outcome. Those of a chain stand in the order of `at`, then of arrival."""
+    """What a rep wrote with an outcome, or found out (`kind` says about what). Those of a chain stand in the order of
+    `at`, then of arrival."""
 
     at: int
     kind: str
@@ -47,16 +49,34 @@ def note(chain: Chain | None, outcome: OutcomeReported, moment: int) -> None:
     text = (outcome.note or "").strip()
     if chain is None or chain.stage != "qualify" or not text or outcome.automated:
         return
-    if len(text) > LONGEST_NOTE:
-        text = text[: LONGEST_NOTE - len(_CUT)] + _CUT
-    insort(
-        chain.notes,
-        Note(moment, outcome.kind, text, outcome.rep or "", outcome.channel or ""),
-        key=lambda each: each.at,
-    )
+    _keep(chain, Note(moment, outcome.kind, _bounded(text), outcome.rep or "", outcome.channel or ""))
+
+
+def learn(chain: Chain | None, insight: InsightReported, moment: int) -> None:
+    """Keeps what the rep of a `qualify` handoff found out, each word of it a note. What is known already, word for word
+    and of the same moment, is a repeat."""
+    if chain is None or chain.stage != "qualify":
+        return
+    found: list[tuple[str, str]] = []
+    for kind in INSIGHTS:
+        said = getattr(insight, kind)
+        texts = [said] if isinstance(said, str) else said or []
+        found += [(kind, _bounded(text.strip())) for text in texts if text.strip()]
+    for kind, text in found:
+        told = Note(moment, kind, text)
+        if told not in chain.notes:
+            _keep(chain, told)
+
+
+def _keep(chain: Chain, note: Note) -> None:
+    insort(chain.notes, note, key=lambda each: each.at)
     if len(chain.notes) > MOST_NOTES:
         chain.notes = chain.notes[-MOST_NOTES:]
         chain.notes_cut += 1
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - len(_CUT)] + _CUT
 
 
 def as_told(notes: list[Note]) -> list[SalesNote]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from baton_schemas.feedback import OutcomeReported
+from baton_schemas.feedback import InsightReported, OutcomeReported
 from services.router import announce, chain, claims, disposition, ladder, lead, merging, pressure, stages
 from services.router.handoff import ROUTED, Early, Handoff, Held, LeadState, judge
 from services.router.occasion import LEAD, Occasion
@@ -58,6 +58,14 @@ def hear(occasion: Occasion, state: LeadState, answer: Answer) -> None:
             )
         )
         _wait(occasion, outcome.lead, state)
+
+
+def learn(state: LeadState, insight: InsightReported, at: int) -> None:
+    """Keeps what a BDR found out for the AE's dossier. What comes before its handoff is known, or after it was handed
+    over, is marketing's alone."""
+    handoff = state.handoffs.get(insight.handoff)
+    if handoff is not None and handoff.qualified:
+        chain.learn(handoff.chain, insight, min(insight.at, at))
 
 
 def early_records(state: LeadState, now: int) -> list[tuple[LogRecord, bool]]:

@@ -215,12 +215,13 @@ class Shift:
 
     def _outcome(self, record: Record) -> None:
         arrived = read(record, _OUTCOMES)
-        if not isinstance(arrived.data, OutcomeReported):
-            return
         occasion = self._occasion(record, arrived)
         state = self._lead(occasion, arrived.key)
         self._hear_early(occasion, arrived.key, state)
-        self._hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
+        if isinstance(arrived.data, OutcomeReported):
+            self._hear(occasion, state, outcomes.Answer(arrived.data, record, occasion.at))
+        elif isinstance(arrived.data, InsightReported):
+            outcomes.learn(state, arrived.data, occasion.at)
         self._keep(occasion, arrived.key, state)
 
     def _facts(self, record: Record) -> None:

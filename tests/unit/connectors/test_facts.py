@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from baton_schemas.crm import AccountFacts, AccountStanding, PersonFacts
+from baton_schemas.keys import sale_id
 from services.connectors.deal import Party, Stand
 from services.connectors.facts import Keys, company_domains, digest, facts, key_of, says_nothing
 from tests.unit.connectors.deals import NOW, words
@@ -31,6 +32,21 @@ def test_an_open_deal_a_customer_and_whose_they_are() -> None:
     assert person.owner == "ann"
     assert both(party(deals=(Stand("won", "8", NOW),)))[0].standing.owner == "ben"
     assert both(party(deals=(Stand("lead", "8", NOW),)))[0].standing == AccountStanding()
+
+
+def test_what_became_of_a_lead_that_was_handed_over_is_said_by_the_record_of_who_sells() -> None:
+    qualified = Stand("converted", "7", NOW - 500, "h1")
+    assert both(party(deals=(qualified,)))[0].standing == AccountStanding(owner="ann", open_opportunity=True)
+    for stage, standing in (
+        ("lead", AccountStanding()),
+        ("converted", AccountStanding(owner="ben", open_opportunity=True)),
+        ("won", AccountStanding(owner="ben", customer_since=NOW)),
+        ("lost", AccountStanding()),
+    ):
+        account, person = both(party(deals=(qualified, Stand(stage, "8", NOW, sale_id("h1")))))
+        assert (account.standing, person.owner) == (standing, standing.owner)
+    other = Stand("converted", "7", NOW - 100, "h2")
+    assert both(party(deals=(qualified, Stand("lost", "8", NOW, sale_id("h1")), other)))[0].standing.open_opportunity
 
 
 def test_labels_say_who_must_not_be_contacted_and_what_was_agreed_to() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from baton_schemas.configuration import ErasureRequested
 from baton_schemas.crm import AccountStanding
-from baton_schemas.feedback import Notification
+from baton_schemas.feedback import InsightReported, Notification
 from baton_schemas.keys import handoff_id, sale_id
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, SlaEvent
@@ -126,6 +126,30 @@ def test_what_the_bdr_wrote_goes_along_in_order() -> None:
         ("passed_on", "Speaks French", None),
         ("opportunity", "Wants a demo on Friday", None),
     ]
+
+
+def test_what_the_bdr_found_out_goes_along_once() -> None:
+    story = two_stages()
+    first = story.qualify("k1")
+    story.report("k1", first, "touched", rep="ann", note="Call after four", at=story.now - 2000)
+    insight = InsightReported(lead="k1", handoff=first, pains=["Leads wait", " "], budget="40k", at=story.now - 1000)
+    for _ in range(2):
+        story.put("feedback.events", "k1", insight)
+    story.run()
+    story.report("k1", first, "opportunity", rep="ann")
+    story.put("feedback.events", "k1", insight.model_copy(update={"need": "too late for the dossier"}))
+    story.run()
+    [routed] = story.routed(sale_id(first))
+    told = routed.qualified.dossier.sales_qualified
+    assert told is not None
+    assert [(note.kind, note.text) for note in told.notes] == [
+        ("touched", "Call after four"),
+        ("pains", "Leads wait"),
+        ("budget", "40k"),
+    ]
+    handoff = story.lead("k1").handoffs[first]
+    assert handoff.chain is not None
+    assert handoff.chain.notes == [], "nothing personal is kept once it is handed over"
 
 
 def test_notes_are_bounded_and_the_newest_are_kept() -> None:
