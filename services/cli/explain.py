@@ -43,7 +43,7 @@ def explain(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell why a person's score is what it is, line by line, and the life of the lead: who got it, why, what came of it.
+    """Tell why a person's score is what it is, line by line, and the lead's life: who got it, why, what came of it.
 
     Example: baton explain ada@example.com
     Example: baton explain ada@example.com --at 2026-03-02T09:30Z

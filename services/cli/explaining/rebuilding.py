@@ -76,7 +76,7 @@ def rebuilt(
 ) -> Rebuilt:
     """Everything as of `at` (Baton ms). `records` are those of GLOBALS and INPUTS up to now, `held` what the scorer
     holds of the person's identities now. Raises UserError when no configuration can be used."""
-    ordered = sorted(_needed(records), key=lambda each: (each.timestamp, _ORDER[each.topic], each.offset))
+    ordered = sorted(_needed(records), key=_place)
     first, since = _first_set(ordered)
     start = min((record.timestamp for record in ordered), default=0)
     scorer = ScorerProcessor(keyring)
@@ -118,6 +118,11 @@ def _needed(records: Sequence[LogRecord]) -> list[LogRecord]:
         if record.topic != "engagement.linked"
         or (_type(record) in _SENT_ON and origin_of(record, record.topic) not in direct)
     ]
+
+
+def _place(record: LogRecord) -> tuple[int, bool, int, int]:
+    """In order of time; at one time what configures comes first, and what the scorer followed from others last."""
+    return record.timestamp, _type(record) == Linked.TYPE, _ORDER[record.topic], record.offset
 
 
 def _type(record: LogRecord) -> str:

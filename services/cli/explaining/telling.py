@@ -29,8 +29,10 @@ def as_it_is(found: Found, life: Life, tables: Globals, now: int) -> Explained:
             raise UserError("nothing of this person is on the log", fix="it may be older than the topics' retention")
         note = "the scorer holds nothing of this person: it was erased, or is older than what the topics keep"
         return _document(found.asked, found.root, found.linked, now, None, life, life.said, [note])
-    score = weighed(one, _rules(tables), max(now, one.lead.judged_at), life.said, _model_at(tables))
-    return _document(found.asked, found.root, found.linked, now, score, life, life.said)
+    now = max(now, one.lead.judged_at)
+    score = weighed(one, _rules(tables), now, life.said, _model_at(tables))
+    notes = _to_be_judged(score, life.said)
+    return _document(found.asked, found.root, found.linked, now, score, life, life.said, notes)
 
 
 def as_it_was(found: Found, life: Life, past: Rebuilt, then: int) -> Explained:
@@ -43,8 +45,22 @@ def as_it_was(found: Found, life: Life, past: Rebuilt, then: int) -> Explained:
     if life.said and (not said or _differ(life.said[-1], said[-1])):
         told = life.said[-1]
         notes.append(f"what was published then: grade {told.grade}, {told.score:g} points, at {format_time(told.at)}")
-    score = weighed(one, past.rules, max(then, one.lead.judged_at), said, _model_at(past.tables))
+    score = weighed(one, past.rules, then, said, _model_at(past.tables))
+    notes += _to_be_judged(score, said)
     return _document(found.asked, root, linked, then, score, life, said, notes, was=True)
+
+
+def _to_be_judged(score: Score, said: Sequence[LeadScored]) -> list[str]:
+    """What is in force judges a person at its next event or clock; until then it stands as it was judged."""
+    if not said or said[-1].versions == score.versions:
+        return []
+    told = said[-1]
+    with_model = f" and model {told.versions.model_version}" if told.versions.model_version else ""
+    words = (
+        f"grade {told.grade} with {told.score:g} points is what was published, by version "
+        f"{told.versions.definition_version}{with_model}; shown is how the person's next event or clock is judged"
+    )
+    return [words]
 
 
 def _document(
