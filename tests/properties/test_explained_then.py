@@ -38,7 +38,7 @@ OTHER = signed(UNSIGNED.replace("version: 1", "version: 2").replace("enter: 50",
 
 
 def happened(seed: int) -> World:
-    """Some weeks of a few identities, which turn out to be one or another; each moment is worked off before the next."""
+    """Weeks of a few identities, which turn out to be one or another; each moment is worked off before the next."""
     draw, world = Random(seed), World(partitions=3, seed=seed)
     world.run()
     for _ in range(draw.randrange(10, 60)):
@@ -164,6 +164,7 @@ def test_what_the_topics_have_lost_is_said() -> None:
     world.run()
     world.engine.advance(DAY)
     middle = world.clock.now()
+    world.engine.advance(HOUR)
     world.act(who, "page_viewed", url="/pricing")
     world.apply(OTHER)
     world.run()

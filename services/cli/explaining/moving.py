@@ -39,7 +39,7 @@ def movements(
                 to_score=last.score,
                 by_time_alone=last.cause.startswith("timer:"),
                 other_points=before.versions != last.versions,
-                reasons=reasons(before.ledger, last.ledger, last.at),
+                reasons=reasons(before.ledger, last.ledger, last.at, now),
             )
         )
     found.append(
@@ -51,16 +51,18 @@ def movements(
             from_score=last.score,
             to_score=sum(map(_tenths, lines)) / 10,
             other_points=last.versions != versions,
-            reasons=reasons(last.ledger, lines, now),
+            reasons=reasons(last.ledger, lines, now, now),
         )
     )
     return found
 
 
-def reasons(before: Sequence[LedgerLine | Bar], after: Sequence[LedgerLine | Bar], now: int) -> list[Reason]:
-    """Why `after`, the lines at `now`, are not `before`; what moved most first."""
+def reasons(
+    before: Sequence[LedgerLine | Bar], after: Sequence[LedgerLine | Bar], until: int, now: int
+) -> list[Reason]:
+    """Why `after`, the lines at `until`, are not `before`, told at `now`; what moved most first."""
     old, new = {line.criterion: line for line in before}, {line.criterion: line for line in after}
-    found = [*_fit(old, new), *_engagement(old, new, now)]
+    found = [*_fit(old, new), *_engagement(old, new, until, now)]
     return sorted((each for each in found if each.points), key=lambda each: -abs(each.points))
 
 
@@ -79,7 +81,7 @@ def _fit(old: Lines, new: Lines) -> Iterator[Reason]:
         yield Reason(words=words, points=_difference(was, now))
 
 
-def _engagement(old: Lines, new: Lines, now: int) -> Iterator[Reason]:
+def _engagement(old: Lines, new: Lines, until: int, now: int) -> Iterator[Reason]:
     aged: dict[str, list[tuple[float, LedgerLine | Bar]]] = {}
     for name, line in new.items():
         if line.kind == "fit":
@@ -89,7 +91,7 @@ def _engagement(old: Lines, new: Lines, now: int) -> Iterator[Reason]:
         moved = _difference(was, line)
         if was is None or times > 0:
             often = f" {times} times, last" if times > 1 else ""
-            yield Reason(words=f"{_small(line.label)}{often} {day(line.latest_at or now, now)}", points=moved)
+            yield Reason(words=f"{_small(line.label)}{often} {day(line.latest_at or until, now)}", points=moved)
         elif moved:
             kind = "faded" if moved < 0 < was.points else "forgiven" if was.points < 0 < moved else "other"
             aged.setdefault(kind, []).append((moved, line))
@@ -98,7 +100,7 @@ def _engagement(old: Lines, new: Lines, now: int) -> Iterator[Reason]:
     for kind, part in aged.items():
         what = ", ".join(_small(line.label) for _, line in sorted(part, key=lambda each: -abs(each[0])))
         words = {
-            "faded": f"nothing new for {length(now - max(line.latest_at or 0 for _, line in part))} ({what})",
+            "faded": f"nothing new for {length(until - max(line.latest_at or 0 for _, line in part))} ({what})",
             "forgiven": f"longer ago now ({what})",
             "other": f"counted anew ({what})",
         }
