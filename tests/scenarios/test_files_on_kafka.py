@@ -109,7 +109,9 @@ def test_a_file_goes_in_and_comes_out_as_leads_outcomes_and_labels(settings: Set
     ):
         assert words in explained.output.replace("\n", " ")
     assert json.loads(baton("explain", lead, "--json").stdout)["handoffs"] == [handoff]
-    qualified = routed[handoff].qualified
+    given = routed[handoff]
+    assert isinstance(given, LeadRouted)
+    qualified = given.qualified
     then = json.loads(baton("explain", lead, "--at", format_time(qualified.at), "--json").stdout)
     assert (then["rebuilt"], then["notes"], then["score"]["qualified"]) == (True, [], True)
     assert (then["score"]["grade"], then["score"]["score"]) == (qualified.grade, qualified.score)

@@ -95,7 +95,7 @@ def score_lines(score: Score, at: int, paper: Paper, *, rebuilt: bool = False) -
 def _bar_lines(line: Bar, among: Sequence[Bar], at: int, paper: Paper) -> Iterator[Said]:
     bar = drawn(line.points, [each.points for each in among], paper)
     first = f"{line.points:+7.1f} {bar} "
-    mood: Mood = "bad" if line.points < 0 else "good" if line.points else "dim"
+    mood: Mood = "bad" if line.points < 0 else "plain" if line.points else "dim"
     text = ", ".join([line.label, *_facts(line, at)])
     for broken in paper.broken(text, len(first), first):
         yield broken, mood
