@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -17,6 +16,7 @@ from services.runtime.errors import Transient, UserError
 from services.runtime.kafka import admin, key_search, log_client
 from services.runtime.kafka.key_search import KeySearch
 from services.runtime.kafka.log_client import LogClient
+from services.runtime.kafka.sieve import Sieve
 from services.runtime.settings import load
 from tests.conftest import BrokerFactory
 from tests.contract import toy
@@ -72,15 +72,13 @@ async def test_the_records_of_a_key_are_found_and_nobody_elses_unpacked(
                 await producer.send_and_wait(name, b"%d" % number, key=key, headers=[("n", b"%d" % number)])
         finally:
             await producer.stop()
-    unpacked: list[int] = []
-    may_hold = key_search._may_hold
+    sieves: list[Sieve] = []
 
-    def noted(batch: Any, *rest: Any) -> bool:
-        if held := may_hold(batch, *rest):
-            unpacked.append(batch.compression_type)
-        return held
+    def noted(needles: list[bytes]) -> Sieve:
+        sieves.append(Sieve(needles))
+        return sieves[-1]
 
-    monkeypatch.setattr(key_search, "_may_hold", noted)
+    monkeypatch.setattr(key_search, "Sieve", noted)
     seen: list[tuple[int, int]] = []
     async with KeySearch(settings, lambda done, total: seen.append((done, total))) as search:
         found = await search.of_keys(toy.ALPHA, [b"mine"])
@@ -89,7 +87,7 @@ async def test_the_records_of_a_key_are_found_and_nobody_elses_unpacked(
         ]
         assert {each.partition for each in found} == {await search.partition_of(toy.ALPHA, b"mine")}
         assert seen[-1][0] == seen[-1][1] < 40, "only its own partition is looked through"
-        assert unpacked.count(0) == 2, "in plain batches, bytes tell"
+        assert sieves[0].unpacked == 4, "each was sent in a batch of its own"
         assert [each.value async for each in search.holding(toy.ALPHA, b"13")] == [b"13", b"13"]
         assert len([each async for each in search.whole(toy.ALPHA)]) == 40
     with pytest.raises(UserError, match="no such topic"):

@@ -17,7 +17,7 @@ from services.cli.services import journalled
 from services.cli.story import contract_of
 from services.runtime.errors import UserError
 from services.runtime.kafka.admin import journal_topic
-from services.runtime.kafka.group import STATE, TIMER
+from services.runtime.kafka.group import COMMIT, STATE
 from services.runtime.kafka.key_search import KeySearch
 from services.runtime.kafka.restore import Fold
 from services.runtime.processor import Globals
@@ -30,7 +30,6 @@ HANDOFF = re.compile(r"^h[0-9a-f]{24}$")
 LEAD = re.compile(r"^[a-z0-9]{1,8}\.[0-9a-f]{32}$")
 _MOST_HOPS = 8
 _MOST_KEYS = 200
-_OTHERS = (STATE[0], TIMER[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,11 @@ async def find(search: KeySearch, settings: Settings, who: str) -> Found:
     when the log knows none of these."""
     journal = next(journal_topic(each) for each in journalled(settings) if each.name == "scorer")
     candidates = await _keys(search, settings, who)
-    people = await _held(search, journal, candidates)
-    asked = next((key for key in candidates if key in people), None)
-    if asked is None:  # the scorer does not know it yet, or no longer
-        asked = await _mentioned(search, candidates)
+    for asked in candidates:  # most are found at once
+        if people := await _held(search, journal, [asked]):
+            break
+    else:  # the scorer does not know it yet, or no longer
+        asked, people = await _mentioned(search, candidates), {}
     keys, fresh = [asked], [asked]
     for _ in range(_MOST_HOPS):
         fresh = [key for key in await _related(search, fresh, people) if key not in keys][: _MOST_KEYS - len(keys)]
@@ -125,21 +125,21 @@ async def _held(search: KeySearch, journal: str, keys: Iterable[str]) -> dict[st
     """What is committed under the keys, each looked for in its own partition of the journal."""
     by_partition: dict[int, list[bytes]] = {}
     for key in (each.encode() for each in keys):
-        by_partition.setdefault(await search.partition_of(journal, key), []).append(key)
+        by_partition.setdefault(await search.partition_of(journal, key), []).append(person.PREFIX + key)
     result: dict[str, Person] = {}
-    for wanted in by_partition.values():
-        fold, states = Fold(), {STATE + person.PREFIX + key for key in wanted}
-        fold.feed([record async for record in search.whole(journal, wanted[0]) if _counts(record, states)])
+    for partition, wanted in by_partition.items():
+        fold, states = Fold(), [STATE + each for each in wanted]
+        fold.feed([each async for each in search.until_closed(journal, partition, states, _commits)])
         state = fold.finish().state
-        for key in wanted:
-            if (packed := state.get(person.PREFIX + key)) is not None:
-                result[key.decode()] = person.unpack(packed)
+        for each in wanted:
+            if (packed := state.get(each)) is not None:
+                result[each.removeprefix(person.PREFIX).decode()] = person.unpack(packed)
     return result
 
 
-def _counts(record: LogRecord, wanted: Collection[bytes]) -> bool:
-    """Others' states and timers are left out; what says which of them are true stays in."""
-    return not record.key or record.key[0] not in _OTHERS or record.key in wanted
+def _commits(record: LogRecord) -> bool:
+    """What stands before a commit record counts, whoever wrote it in between."""
+    return bool(record.key) and record.key[:1] == COMMIT and record.value is not None
 
 
 async def _related(search: KeySearch, keys: Iterable[str], people: Mapping[str, Person]) -> list[str]:

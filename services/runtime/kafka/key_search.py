@@ -1,37 +1,28 @@
-"""Finds the records of a few keys without unpacking those of everybody else.
-
-A person is a few dozen records of a partition that holds millions. Kafka can't be asked for a key; but a batch that is
-not compressed shows its keys as plain bytes, so one look at the bytes tells whether it can be passed over. What was
-sent in a transaction that was given up was never said.
-"""
+"""Finds the records of a few keys in partitions that hold those of everybody: nobody else's are unpacked."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
-from aiokafka.record.memory_records import MemoryRecords
 
 from services.runtime.errors import Transient, UserError
 from services.runtime.kafka.connection import broker_name, connection
-from services.runtime.kafka.reader import COMMITTED, EARLIEST, LATEST, Fetched, LogReader
+from services.runtime.kafka.reader import COMMITTED, EARLIEST, LATEST, LogReader
+from services.runtime.kafka.sieve import Sieve
 from services.runtime.partitioner import partition_of
 from services.runtime.record import LogRecord
 from services.runtime.settings import Settings
 
 _PATIENCE_S = 20.0
-_LENGTH = struct.Struct(">i")
-_LENGTH_AT, _REST_AT = 8, 12  # of a batch: its first offset, how many bytes follow, those bytes
-_UNCOMPRESSED = 0
 
 Advance = Callable[[int, int], None]
 """Is told how many records (by offset) have been looked through, of how many so far known."""
+Keep = Callable[[Any], bool]
 
 
 class KeySearch:
@@ -65,30 +56,32 @@ class KeySearch:
         """All records of `keys`, each looked for in its own partition only; oldest first."""
         count = len(await self._partitions(topic))
         by_partition: dict[int, list[bytes]] = {}
-        for key in keys:
+        for key in dict.fromkeys(keys):
             by_partition.setdefault(partition_of(key, count), []).append(key)
         found = [
             record
             for partition, wanted in by_partition.items()
-            async for record in self._matching(topic, partition, wanted)
-            if record.key is not None and record.key in wanted
+            async for record in self._let_through(topic, partition, Sieve(wanted), _of(wanted))
         ]
         return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))
+
+    async def until_closed(
+        self, topic: str, partition: int, keys: Collection[bytes], closes: Keep
+    ) -> AsyncIterator[LogRecord]:
+        """What a partition holds of `keys` and beside them, and what follows up to a record that closes it."""
+        async for record in self._let_through(topic, partition, Sieve(list(keys), closes), _any):
+            yield record
 
     async def holding(self, topic: str, text: bytes) -> AsyncIterator[LogRecord]:
         """All records of all partitions in whose value `text` occurs."""
         for partition in await self._partitions(topic):
-            async for record in self._matching(topic, partition, (text,)):
-                if record.value is not None and text in record.value:
-                    yield record
+            async for record in self._let_through(topic, partition, Sieve([text]), _with(text)):
+                yield record
 
-    async def whole(self, topic: str, key: bytes | None = None) -> AsyncIterator[LogRecord]:
-        """Every record of the partition of `key`, or of all, in order within a partition."""
-        partitions = await self._partitions(topic)
-        if key is not None:
-            partitions = [partition_of(key, len(partitions))]
-        for partition in partitions:
-            async for record in self._matching(topic, partition, ()):
+    async def whole(self, topic: str) -> AsyncIterator[LogRecord]:
+        """Every record, in order within a partition."""
+        for partition in await self._partitions(topic):
+            async for record in self._let_through(topic, partition, Sieve(()), _any):
                 yield record
 
     async def partition_of(self, topic: str, key: bytes) -> int:
@@ -102,24 +95,20 @@ class KeySearch:
             raise UserError(f"{name}: no such topic on {self._settings.kafka}", fix="baton topics apply")
         return known
 
-    async def _matching(self, topic: str, partition: int, needles: Sequence[bytes]) -> AsyncIterator[LogRecord]:
-        """The records of batches in which one of `needles` may occur."""
+    async def _let_through(self, topic: str, partition: int, sieve: Sieve, keep: Keep) -> AsyncIterator[LogRecord]:
         tp = TopicPartition(broker_name(self._settings, topic), partition)
         (start,) = (await self._reader.offsets([tp], EARLIEST)).values()
         (end,) = (await self._reader.offsets([tp], LATEST)).values()
         self._total += end - start
         position = start
         while position < end:
-            fetched = await self._reader.fetch(tp, position)
             following = position
-            for records, next_offset in _batches(fetched, needles):
+            for records, next_offset in sieve.batches(await self._reader.fetch(tp, position)):
                 following = next_offset
-                for record in records:
-                    if position <= record.offset < end:
-                        yield LogRecord(
-                            topic, partition, record.offset, record.timestamp, record.key, record.value,
-                            tuple(record.headers),
-                        )  # fmt: skip
+                for each in records:
+                    if position <= each.offset < end and keep(each):
+                        headers = tuple(each.headers)
+                        yield LogRecord(topic, partition, each.offset, each.timestamp, each.key, each.value, headers)
             if following == position:  # nothing left between here and the end
                 following = end
             self._done += min(following, end) - position
@@ -129,28 +118,13 @@ class KeySearch:
             await asyncio.sleep(0)
 
 
-def _batches(fetched: Fetched, needles: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], int]]:
-    """Batch by batch: its records, none where no needle can be in it, and the offset that follows it."""
-    data, batches, at = fetched.data, MemoryRecords(fetched.data), 0
-    begun = sorted(fetched.aborted, key=lambda each: each[1])
-    given_up: set[int] = set()
-    while batches.has_next():
-        batch = batches.next_batch()
-        start, at = at, at + _REST_AT + _LENGTH.unpack_from(data, at + _LENGTH_AT)[0]
-        while begun and begun[0][1] <= batch.base_offset:
-            given_up.add(begun.pop(0)[0])
-        if batch.is_control_batch:
-            if ControlRecord.parse(next(batch).key) == ABORT_MARKER:
-                given_up.discard(batch.producer_id)
-        elif not (batch.is_transactional and batch.producer_id in given_up) and _may_hold(
-            batch, data, start, at, needles
-        ):
-            yield list(batch), batch.next_offset
-            continue
-        yield (), batch.next_offset
+def _of(keys: Collection[bytes]) -> Keep:
+    return lambda record: record.key is not None and bytes(record.key) in keys
 
 
-def _may_hold(batch: Any, data: bytes, start: int, end: int, needles: Sequence[bytes]) -> bool:
-    if not needles or batch.compression_type != _UNCOMPRESSED:
-        return True
-    return any(data.find(needle, start, end) >= 0 for needle in needles)
+def _with(text: bytes) -> Keep:
+    return lambda record: record.value is not None and text in record.value
+
+
+def _any(_record: Any) -> bool:
+    return True
