@@ -139,7 +139,7 @@ async def _held(search: KeySearch, journal: str, keys: Iterable[str]) -> dict[st
 
 def _commits(record: LogRecord) -> bool:
     """What stands before a commit record counts, whoever wrote it in between."""
-    return bool(record.key) and record.key[:1] == COMMIT and record.value is not None
+    return (record.key or b"")[:1] == COMMIT and record.value is not None
 
 
 async def _related(search: KeySearch, keys: Iterable[str], people: Mapping[str, Person]) -> list[str]:
