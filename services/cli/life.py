@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from baton_schemas.contract import Contract
 from baton_schemas.feedback import ChangeNotice, OutcomeLabelled
@@ -11,7 +12,6 @@ from baton_schemas.leads import LeadQualified, LeadScored
 from baton_schemas.routing import LeadHandedOver, LeadRouted
 from services.cli.story import Line, contract_of, tell
 from services.runtime.clock import TimeScale
-from services.runtime.kafka.key_search import KeySearch
 from services.runtime.record import LogRecord
 
 _TOPICS = (
@@ -33,8 +33,16 @@ class Life:
     records: list[Contract] = field(default_factory=list)
 
 
+class Search(Protocol):
+    """Finds records by key: `KeySearch` on Kafka."""
+
+    async def of_keys(self, topic: str, keys: Collection[bytes]) -> list[LogRecord]:
+        """All records of `keys`, oldest first."""
+        ...
+
+
 async def life_of(
-    search: KeySearch,
+    search: Search,
     lead: str,
     others: Collection[str] = (),
     *,
@@ -95,7 +103,7 @@ def _about(data: Contract) -> tuple[str, ...]:
     return () if named is None else (named,)
 
 
-async def _learnt(search: KeySearch, life: Life, definition: str, known: Callable[[LogRecord], bool]) -> None:
+async def _learnt(search: Search, life: Life, definition: str, known: Callable[[LogRecord], bool]) -> None:
     """Labels of the handoffs, and for each the first change of points that could know of it."""
     key, handoffs = [definition.encode()], [each.encode() for each in life.handoffs]
     labels = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Collection
 
 import pytest
 from rich.console import Console
@@ -14,8 +16,9 @@ from services.cli.explaining.document import Explained
 from services.cli.explaining.finding import Found
 from services.cli.explaining.rebuilding import GLOBALS
 from services.cli.explaining.telling import as_it_is
-from services.cli.life import Life, gathered
+from services.cli.life import Life, life_of
 from services.runtime.memory.tables import Tables
+from services.runtime.record import LogRecord
 from tests.unit.scorer.world import DAY, NOW, World, email, key_of
 
 ADA, VISITOR = key_of(email("ada")), key_of({"anonymous_id": "v1"})
@@ -40,9 +43,18 @@ def story() -> World:
     return world
 
 
-def life(world: World) -> Life:
-    records = [record for topic in ("leads.scored", "leads.qualified") for record in world.engine.records(topic)]
-    return gathered(ADA, [record for record in records if record.key in (ADA.encode(), VISITOR.encode())])
+class Memory:
+    """The search by key, on the memory engine's log."""
+
+    def __init__(self, world: World) -> None:
+        self._engine = world.engine
+
+    async def of_keys(self, topic: str, keys: Collection[bytes]) -> list[LogRecord]:
+        return [record for record in self._engine.records(topic) if record.key in keys]
+
+
+def life(world: World, until: int | None = None) -> Life:
+    return asyncio.run(life_of(Memory(world), ADA, (VISITOR,), until=until))
 
 
 def told(world: World, key: str = ADA) -> Explained:
@@ -171,6 +183,8 @@ def test_a_handoff_under_another_identity_is_part_of_the_life() -> None:
     world.run()
     assert own.lead == VISITOR
     assert own.handoff in life(world).handoffs
+    assert [line.at for line in life(world).lines] == sorted(line.at for line in life(world).lines)
+    assert life(world, until=own.at - 1).handoffs == []
 
 
 def test_a_person_without_state_has_a_life_all_the_same() -> None:
