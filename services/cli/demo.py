@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from baton_schemas.contract import format_time
 from baton_schemas.engagement import Identifiers
 from services.cli.conservation import Verdict
 from services.cli.demo_crm import Company, company, notice
@@ -58,10 +59,11 @@ app = typer.Typer()
 
 @dataclass(slots=True)
 class Result:
-    """What the demo leaves behind."""
+    """What the demo leaves behind, and when its day ended (Baton ms): its fast clock runs on."""
 
     watch: Watch
     email: str
+    ended: int
     verdicts: list[Verdict] = field(default_factory=list)
     drained: bool = False
 
@@ -193,7 +195,7 @@ async def _day(
                 task.cancel()
             await asyncio.gather(sender, *beside, return_exceptions=True)
     shown.tick(clock.now(), watch.counters)
-    return Result(watch, hero.email, compared, drained=empty)
+    return Result(watch, hero.email, clock.now(), compared, drained=empty)
 
 
 async def _turn(
@@ -234,7 +236,7 @@ def _tell(result: Result, shown: Screen) -> None:
     shown.say("")
     shown.say("Everything is stopped; the data stay. These start that Kafka for a moment and tell more:")
     shown.say(f"  {own_name()} explain {result.watch.handoff or '<handoff>'}")
-    shown.say(f"  {own_name()} explain {result.email}")
+    shown.say(f"  {own_name()} explain {result.email} --at {format_time(result.ended)[:16]}Z")
     shown.say(f"  {own_name()} dead-letters list")
 
 

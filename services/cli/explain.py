@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from baton_schemas.contract import format_time
+from services.cli.explaining.bars import Paper, Style, page
+from services.cli.explaining.document import Explained
+from services.cli.explaining.finding import HANDOFF, evidence_of, find, in_force
+from services.cli.explaining.rebuilding import rebuilt
+from services.cli.explaining.telling import as_it_is, as_it_was
 from services.cli.home import cluster
-from services.cli.life import HANDOFF, Life, lead_of, life_of
-from services.cli.story import judged_by, ledger_lines, moment
-from services.cli.terminal import JsonOption, out, run, say_json
-from services.runtime.kafka.log_client import LogClient
+from services.cli.life import Life, life_of
+from services.cli.story import moment
+from services.cli.terminal import JsonOption, late_progress, out, run, say_json
+from services.runtime.clock import SystemClock
+from services.runtime.errors import UserError
+from services.runtime.kafka.key_search import Advance, KeySearch
 from services.runtime.settings import Settings
+from services.scorer.identity import Keyring
 
 app = typer.Typer()
-COLOURS = {"good": "green", "bad": "red", "warn": "yellow", "plain": "", "dim": "dim"}
+COLOURS: dict[Style, str] = {"good": "green", "bad": "red", "warn": "yellow", "plain": "", "dim": "dim", "head": "bold"}
+_NARROWEST, _WIDEST = 60, 120
 
 
 @app.command()
 def explain(
-    who: Annotated[str, typer.Argument(help="A handoff, a lead, or an e-mail, user or visitor id (hashed locally).")],
+    who: Annotated[
+        str,
+        typer.Argument(
+            metavar="PERSON", help="An e-mail, user or visitor id (hashed locally), a lead's key, or a handoff."
+        ),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="As it was then, such as 2026-03-02T09:30Z; without a zone: UTC."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell the life of a handoff or of a lead: its score with every reason, who got it and why, what came of it.
+    """Tell why a person's score is what it is, line by line, and the lead's life: who got it, why, what came of it.
 
-    Example: baton explain h0123456789abcdef01234567
-    Example: baton explain ada@example.com --json
+    Example: baton explain ada@example.com
+    Example: baton explain ada@example.com --at 2026-03-02T09:30Z
+    Example: baton explain h0123456789abcdef01234567 --json
     """
     with cluster() as settings:
-        life = run(_life(settings, who.strip()))
+        now = SystemClock(settings.scale).now()
+        then = None if at is None else _time(at, now)
+        with late_progress("looking for the person's records") as advance:
+            explained, life = run(_explained(settings, who.strip(), now, then, advance))
     if json:
-        say_json(
-            {
-                "lead": life.lead,
-                "handoffs": life.handoffs,
-                "scored": None if life.scored is None else life.scored.model_dump(mode="json", exclude_none=True),
-                "life": [{"type": d.TYPE, **d.model_dump(mode="json", exclude_none=True)} for d in life.records],
-            }
-        )
+        say_json(explained.model_dump(mode="json", exclude_none=True))
         return
-    show(life, out())
+    show(explained, life, out())
 
 
-def show(life: Life, console: Console) -> None:
-    """The life as lines."""
-    console.print(f"[bold]lead {life.lead}[/]")
+def show(explained: Explained, life: Life, console: Console) -> None:
+    """The score as bars, and the life as lines."""
+    blocks = console.is_terminal and not console.no_color and console.encoding.startswith("utf")
+    width = max(_NARROWEST, min(console.width, _WIDEST)) if console.is_terminal else None
+    for text, style in page(explained, Paper(width, blocks)):
+        console.print(text, markup=False, style=COLOURS[style])
+    console.print("\nlife (times in UTC)", style="bold")
     for handoff in life.handoffs:
         console.print(f"handoff {handoff}")
-    if (scored := life.scored) is not None:
-        console.print(
-            f"\n[bold]score at {moment(scored.at)}[/]: grade {scored.grade}, {scored.score:.1f} points "
-            f"({scored.fit:.1f} fit, {scored.engagement:.1f} engagement)"
-        )
-        for line in ledger_lines(scored.ledger):
-            console.print(f"  {line}", markup=False)
-        for text in scored.missing:
-            console.print(f"  missing: {text}", markup=False)
-        console.print(
-            f"  {judged_by(scored.versions, life.qualified.signatures if life.qualified else [])}", markup=False
-        )
-    console.print("\n[bold]life[/] (times in UTC)")
     for entry in life.lines:
         console.print(f"{moment(entry.at)}  {entry.text}", markup=False, style=COLOURS[entry.mood])
         for detail in entry.details:
@@ -69,6 +77,27 @@ def show(life: Life, console: Console) -> None:
         console.print("  never qualified, so nobody in sales has heard of it")
 
 
-async def _life(settings: Settings, who: str) -> Life:
-    async with LogClient(settings) as client:
-        return await life_of(client, await lead_of(client, settings, who), who if HANDOFF.match(who) else None)
+async def _explained(
+    settings: Settings, who: str, now: int, then: int | None, advance: Advance
+) -> tuple[Explained, Life]:
+    handoff = who if HANDOFF.match(who) else None
+    async with KeySearch(settings, advance) as search:
+        found = await find(search, settings, who)
+        if then is None:
+            life = await life_of(search, found.root, found.linked, handoff=handoff)
+            return as_it_is(found, life, await in_force(search), now), life
+        keyring = Keyring(settings.required_secret("person_key_secret"), settings.person_key_id)
+        past = rebuilt(keyring, await evidence_of(search, found), then, settings.scale, found.people)
+        life = await life_of(search, *past.place_of(found.asked), handoff=handoff, until=then, scale=settings.scale)
+        return as_it_was(found, life, past, then), life
+
+
+def _time(text: str, now: int) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--at: {text}: no time", fix="write it like 2026-03-02T09:30Z") from None
+    at = int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    if at > now:
+        raise UserError(f"--at: {text}: has not come yet", fix=f"Baton's clock shows {format_time(now)}")
+    return at

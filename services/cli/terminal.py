@@ -6,18 +6,21 @@ import asyncio
 import logging
 import shutil
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from services.runtime.errors import Transient, UserError
 
 T = TypeVar("T")
+_PATIENCE_S = 2.0
 
 ShadowOption = Annotated[
     bool, typer.Option("--shadow", help="Decide beside the CRM and assign nothing; the same as BATON_SHADOW=true.")
@@ -56,6 +59,26 @@ def progress() -> Progress:
         disable=not console.is_terminal,
         transient=True,
     )
+
+
+@contextmanager
+def late_progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Tells of (done, total) by a bar on standard error, on a terminal, and only of what takes its time."""
+    bar, since = progress(), time.monotonic()
+    task: TaskID | None = None
+
+    def advance(done: int, total: int) -> None:
+        nonlocal task
+        if task is not None:
+            bar.update(task, completed=done, total=total)
+        elif time.monotonic() - since > _PATIENCE_S:
+            bar.start()
+            task = bar.add_task(description, total=total, completed=done, note="")
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -16,6 +16,7 @@ from services.runtime.broker_offsets import BrokerOffsets
 from services.runtime.embedded.broker import Broker
 from services.runtime.kafka import admin
 from services.runtime.kafka.connection import connection
+from services.runtime.kafka.key_search import KeySearch
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.settings import Settings, load
 from services.runtime.vitals import TopicPartition as Position
@@ -87,6 +88,8 @@ async def test_commands_and_the_watchdog_see_what_is_meant(kafka: Broker, unique
     await sender.write(b"meant", end="commit")
     async with LogClient(settings) as client:
         assert [record.key async for record in client.read_all([(toy.ALPHA, 0)])] == [b"meant"]
+    async with KeySearch(settings) as search:
+        assert [each.key for each in await search.of_keys(toy.ALPHA, [b"taken back", b"meant"])] == [b"meant"]
 
     where = Position(settings.topic_prefix + toy.ALPHA, 0)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=unique("open"))

@@ -68,6 +68,12 @@ def test_the_demo_ends_by_itself_with_its_laws_kept_and_its_data_there(room: Pat
         again = baton(room, *command.split())
         assert (again.returncode, again.stderr) == (0, ""), again.stdout + again.stderr
     assert "dead letters: " in again.stdout
+    told = json.loads(baton(room, *commands[1].split(), "--json").stdout)
+    assert told["rebuilt"]
+    assert not [note for note in told["notes"] if "no longer" in note]
+    (visitor,) = told["linked"]
+    same = json.loads(baton(room, "explain", visitor, "--json").stdout)
+    assert (same["person"], same["lead"], same["handoffs"]) == (visitor, told["lead"], told["handoffs"])
     letters = json.loads(baton(room, "dead-letters", "list", "--json").stdout)
     assert {letter["code"] for letter in letters} >= {"invalid_json", "null_value", "unknown_type", "too_late"}
     assert broker.status().state == "running", "what runs already is not stopped"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from baton_schemas.contract import format_time
 from baton_schemas.feedback import OutcomeLabelled
 from baton_schemas.routing import LeadRouted
 from services.cli.home import environment
@@ -108,6 +109,14 @@ def test_a_file_goes_in_and_comes_out_as_leads_outcomes_and_labels(settings: Set
     ):
         assert words in explained.output.replace("\n", " ")
     assert json.loads(baton("explain", lead, "--json").stdout)["handoffs"] == [handoff]
+    given = routed[handoff]
+    assert isinstance(given, LeadRouted)
+    qualified = given.qualified
+    then = json.loads(baton("explain", lead, "--at", format_time(qualified.at), "--json").stdout)
+    assert (then["rebuilt"], then["notes"], then["score"]["qualified"]) == (True, [], True)
+    assert (then["score"]["grade"], then["score"]["score"]) == (qualified.grade, qualified.score)
+    unknown = baton("explain", "nobody@x.example")
+    assert (unknown.exit_code, unknown.output.count("nobody is known by this id")) == (2, 1)
     assert json.loads(baton("tail", "leads.routed", "--until-end", "--max", "1", "--json").stdout)["data"]["rep"]
     assert [verdict for verdict in asyncio.run(verify(settings)) if not verdict.holds] == []
 

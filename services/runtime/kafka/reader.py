@@ -21,8 +21,9 @@ from services.runtime.errors import Transient
 from services.runtime.kafka.reconnect import pace
 
 EARLIEST, LATEST = -2, -1
+EVERYTHING, COMMITTED = 0, 1
+"""What is read where senders use transactions: all that was written, or only what is true."""
 _BACKOFF_S = 0.05
-_READ_UNCOMMITTED = 0
 
 
 class Slice(NamedTuple):
@@ -32,18 +33,37 @@ class Slice(NamedTuple):
     next_offset: int
 
 
+class Fetched(NamedTuple):
+    """What one fetch brought: batches as the broker keeps them, its end of the log, and (producer, first offset) of
+    the transactions in it that were given up."""
+
+    data: bytes
+    highwater: int
+    aborted: Sequence[tuple[int, int]]
+
+
 class LogReader:
     """Reads partitions without a group. Start it before use; calls share one connection per broker.
 
-    Every call retries what the client calls retriable for `patience_s`, then raises Transient.
+    Every call retries what the client calls retriable for `patience_s`, then raises Transient. `isolation` COMMITTED
+    lets `fetch` and `offsets` end where a transaction is still open.
     """
 
-    def __init__(self, parameters: dict[str, Any], *, client_id: str, patience_s: float, fetch_bytes: int = 4 << 20):
+    def __init__(
+        self,
+        parameters: dict[str, Any],
+        *,
+        client_id: str,
+        patience_s: float,
+        fetch_bytes: int = 4 << 20,
+        isolation: int = EVERYTHING,
+    ):
         timeout_ms = int(patience_s * 1000)
         self._client = AIOKafkaClient(client_id=client_id, request_timeout_ms=timeout_ms, **parameters)
         pace(self._client)
         self._patience_s = patience_s
         self._fetch_bytes = fetch_bytes
+        self._isolation = isolation
 
     async def start(self) -> None:
         """Connects. Raises KafkaConnectionError when no broker answers."""
@@ -60,7 +80,7 @@ class LogReader:
         while missing := [tp for tp in partitions if tp not in found]:
             try:
                 for node, topics in (await self._by_leader(missing, which)).items():
-                    response = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())))
+                    response = await self._client.send(node, OffsetRequest(-1, self._isolation, list(topics.items())))
                     for topic, answers in response.topics:
                         for partition, code, *rest in answers:
                             _raise_for(code)
@@ -73,7 +93,7 @@ class LogReader:
         """Everything from `start` up to `end` (exclusive) that is still in the log, a fetch at a time."""
         position = start
         while position < end:
-            data, highwater = await self._fetch(tp, position)
+            data, highwater, _ = await self.fetch(tp, position)
             batches = MemoryRecords(data)
             first = position
             while batches.has_next():
@@ -88,17 +108,19 @@ class LogReader:
             if position == first:  # nothing left between here and the end of the log
                 position = max(highwater, end)
 
-    async def _fetch(self, tp: TopicPartition, position: int) -> tuple[bytes, int]:
+    async def fetch(self, tp: TopicPartition, position: int) -> Fetched:
+        """The batches from the one that holds `position` on; none when there are none."""
         deadline = _now() + self._patience_s
         while True:
             try:
                 leader = await self._leader(tp)
                 wanted = [(tp.topic, [(tp.partition, position, self._fetch_bytes)])]
-                request = FetchRequest(100, 1, self._fetch_bytes, _READ_UNCOMMITTED, wanted)
+                request = FetchRequest(100, 1, self._fetch_bytes, self._isolation, wanted)
                 response = await self._client.send(leader, request)
                 ((_, ((_, code, highwater, *rest),)),) = response.topics
                 _raise_for(code)
-                return rest[-1], highwater
+                aborted = next((each for each in rest[:-1] if isinstance(each, list)), ())  # null when there are none
+                return Fetched(rest[-1], highwater, aborted)
             except OffsetOutOfRangeError:
                 (begin,) = (await self.offsets([tp], EARLIEST)).values()
                 if begin <= position:
@@ -106,6 +128,13 @@ class LogReader:
                 position = begin
             except KafkaError as error:
                 await self._pause(error, deadline)
+
+    async def partitions(self, topic: str) -> list[int]:
+        """The partitions of a broker topic, in order; none when it is not there."""
+        cluster = self._client.cluster
+        if not cluster.partitions_for_topic(topic):
+            cluster = await self._client.fetch_all_metadata()
+        return sorted(cluster.partitions_for_topic(topic) or ())
 
     async def _by_leader(self, partitions: Sequence[TopicPartition], which: int) -> dict[int, dict[str, list[Any]]]:
         nodes: dict[int, dict[str, list[Any]]] = {}
