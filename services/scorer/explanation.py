@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadQualified, LeadScored, LedgerLine, Versions
+from services.scorer.criteria import AbsenceRule, GroupRule, Rule
 from services.scorer.definition import Rules
 from services.scorer.ledger import HOUR_MS
 from services.scorer.qualification import Judgement
@@ -35,8 +36,8 @@ def ledger_content(judgement: Judgement) -> list[dict[str, object]]:
     lines += [
         {
             "criterion": reading.rule.id,
-            "kind": "engagement",
-            "label": reading.rule.label,
+            "kind": kind_of(reading.rule),
+            "label": label_of(reading.rule),
             "points": reading.points / 10,
             "count": reading.times,
             "latest_at": _hour_text(min(reading.latest, judgement.hour)) if reading.latest else None,
@@ -46,6 +47,16 @@ def ledger_content(judgement: Judgement) -> list[dict[str, object]]:
         for reading in judgement.readings
     ]
     return lines
+
+
+def kind_of(rule: Rule) -> str:
+    """What sort of line a criterion on engagement gives: most are engagement, some say that there was none."""
+    return "absence" if isinstance(rule, AbsenceRule) else "group" if isinstance(rule, GroupRule) else "engagement"
+
+
+def label_of(rule: Rule) -> str:
+    """What a line is called; a group's says what it takes away for."""
+    return f"No more than {rule.most / 10:g} points for {rule.label}" if isinstance(rule, GroupRule) else rule.label
 
 
 @lru_cache(maxsize=4096)

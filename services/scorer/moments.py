@@ -43,6 +43,13 @@ def keep_time(ledger: Ledger, key: str, at: int, id: bytes) -> Kept:
     return "cut"
 
 
+def keeps_time(ledger: Ledger, key: str, at: int, id: bytes) -> bool:
+    """Whether the time of this event is kept."""
+    held = ledger.times.get(key, b"")
+    entry = max(at, 0).to_bytes(_TIME_BYTES, "big") + id
+    return any(entry == held[place : place + _ENTRY_BYTES] for place in range(0, len(held), _ENTRY_BYTES))
+
+
 def note_first(ledger: Ledger, criterion: str, hour: int) -> bool:
     """Notes that the criterion was met at an hour; answers whether that is earlier than known."""
     known = ledger.first.get(criterion)

@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from baton_schemas.documents.definition import Condition
+from baton_schemas.documents.condition import Condition
 from baton_schemas.engagement import EngagementRecorded
 from services.scorer.conditions import Answer, Event, compile_condition, compile_each, compile_event_condition
 from services.scorer.hot import read_act

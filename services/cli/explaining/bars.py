@@ -130,7 +130,9 @@ def _filled(points: float, full: float, cells: int, paper: Paper) -> str:
 
 
 def _facts(line: Bar, at: int) -> Iterator[str]:
-    if line.kind != "fit":
+    if line.kind == "absence" and line.latest_at is not None:
+        yield f"last {day(line.latest_at, at)}"
+    elif line.kind == "engagement":
         yield f"{line.count} time{'s' if line.count != 1 else ''}"
         if line.latest_at is not None:
             yield f"last {day(line.latest_at, at)}"

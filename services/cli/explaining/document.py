@@ -23,7 +23,7 @@ class Bar(Part):
     engagement's points halve every `half_life_days` (absent: never), and all together give at most `cap`."""
 
     criterion: Name
-    kind: Name = Field(description="fit or engagement")
+    kind: Name = Field(description="fit, engagement, absence, or group (what a cap takes away)")
     label: Text
     points: Points
     each: Points

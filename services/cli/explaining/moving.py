@@ -89,7 +89,9 @@ def _engagement(old: Lines, new: Lines, until: int, now: int) -> Iterator[Reason
         was = old.get(name)
         times = line.count - (was.count if was is not None else 0)
         moved = _difference(was, line)
-        if was is None or times > 0:
+        if line.kind in ("absence", "group"):
+            yield Reason(words=_small(line.label), points=moved)
+        elif was is None or times > 0:
             often = f" {times} times, last" if times > 1 else ""
             yield Reason(words=f"{_small(line.label)}{often} {day(line.latest_at or until, now)}", points=moved)
         elif moved:

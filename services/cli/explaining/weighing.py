@@ -8,13 +8,17 @@ from baton_schemas.documents.condition import Condition
 from baton_schemas.leads import LeadScored
 from services.cli.explaining.document import Bar, Evidence, NextChange, Score, Step
 from services.cli.explaining.moving import movements
-from services.scorer.definition import SCALE, EngagementRule, Rules
-from services.scorer.explanation import missing
+from services.scorer import rest
+from services.scorer.criteria import SCALE, EngagementRule, Rule, SequenceRule
+from services.scorer.definition import Rules
+from services.scorer.explanation import kind_of, label_of, missing
 from services.scorer.fit import FitRule
-from services.scorer.ledger import HOUR_MS, ID_BYTES, Reading, rounded
+from services.scorer.ledger import HOUR_MS, ID_BYTES
+from services.scorer.moments import keeps_time
 from services.scorer.person import Person
-from services.scorer.profile import Profile, acts_of, later
+from services.scorer.profile import Act, Profile, acts_of, later
 from services.scorer.qualification import Judgement, judge, letter, next_change, number, tier_of
+from services.scorer.reading import Reading, rounded
 from services.scorer.turn import profiles_of
 
 _MOST_EVIDENCE = 3
@@ -35,14 +39,18 @@ def weighed(one: Person, rules: Rules, now: int, said: Sequence[LeadScored], mod
         enter=rules.enter / 10,
         exit=rules.exit / 10,
         lines=lines,
-        missing=[] if one.lead.qualified else missing(judgement),
+        missing=[] if one.lead.qualified else _missing(one, judgement, now),
         to_next_grade=list(steps(judgement)),
         movements=movements(said, judgement.grade, lines, now, rules.versions),
-        next_change=_next_change(judgement, qualified=one.lead.qualified),
+        next_change=_next_change(one, judgement, now),
         versions=rules.versions,
         signatures=list(rules.signatures),
         model_at=model_at if rules.versions.model_version else None,
     )
+
+
+def _missing(one: Person, judgement: Judgement, now: int) -> list[str]:
+    return missing(judgement) + rest.in_words(one.lead, judgement.rules, judgement.profiles, now)
 
 
 def _fit_bars(judgement: Judgement) -> Iterator[Bar]:
@@ -65,12 +73,12 @@ def _engagement_bars(judgement: Judgement) -> Iterator[Bar]:
         rule = reading.rule
         yield Bar(
             criterion=rule.id,
-            kind="engagement",
-            label=rule.label,
+            kind=kind_of(rule),
+            label=label_of(rule),
             points=reading.points / 10,
             each=rule.points / 10,
             count=reading.times,
-            latest_at=min(reading.latest, judgement.hour) * HOUR_MS,
+            latest_at=min(reading.latest, judgement.hour) * HOUR_MS if reading.latest else None,
             half_life_days=None if rule.half_life_h is None else rule.half_life_h / 24,
             cap=None if rule.cap is None else rule.cap / 10,
             capped=reading.capped,
@@ -96,25 +104,25 @@ def _asked(condition: Condition) -> Iterator[str]:
         yield from _asked(part)
 
 
-def _acts(rule: EngagementRule, profiles: Sequence[Profile]) -> Iterator[Evidence]:
+def _acts(rule: Rule, profiles: Sequence[Profile]) -> Iterator[Evidence]:
     """The newest acts that met a criterion: those whose ids are in its line, for a day without ids those of a
-    criterion that asks for nothing but the action."""
-    found = [
-        act
-        for profile in profiles
-        for act in acts_of([profile])
-        if act.action in rule.actions and _met(rule, profile, act.at, act.tie)
-    ]
+    criterion that asks for nothing but the action. Of a sequence, those whose times are kept for a step."""
+    found = [act for profile in profiles for act in acts_of([profile]) if _met(rule, profile, act)]
     for act in sorted(found, reverse=True)[:_MOST_EVIDENCE]:
         yield Evidence(what=act.action, at=act.at, about=act.subject)
 
 
-def _met(rule: EngagementRule, profile: Profile, at: int, tie: bytes) -> bool:
+def _met(rule: Rule, profile: Profile, act: Act) -> bool:
+    if isinstance(rule, SequenceRule):
+        steps = [step for step in rule.steps if act.action in step.actions]
+        return any(keeps_time(profile.ledger, step.key, act.at, act.tie) for step in steps)
+    if not isinstance(rule, EngagementRule) or act.action not in rule.actions:
+        return False
     buckets = profile.ledger.lines.get(rule.id, {})
-    if isinstance(buckets.get(at // (24 * HOUR_MS) * 48 + 1), int):
+    if isinstance(buckets.get(act.at // (24 * HOUR_MS) * 48 + 1), int):
         return rule.test is None
     return any(
-        tie == held[place : place + ID_BYTES]
+        act.tie == held[place : place + ID_BYTES]
         for held in buckets.values()
         if isinstance(held, bytes)
         for place in range(0, len(held), ID_BYTES)
@@ -136,7 +144,7 @@ def steps(judgement: Judgement) -> Iterator[Step]:
     if engagement is not None:
         lacking = engagement - judgement.engagement
         readings = {reading.rule.id: reading for reading in judgement.readings}
-        gains = [(_gain(rule, readings.get(rule.id)), rule.label) for rule in rules.engagement]
+        gains = [(_gain(rule, readings.get(rule.id)), rule.label) for rule in rules.scorecard.counted]
         yield Step(
             grade=grade[:1] + number(rules, engagement),
             kind="engagement",
@@ -160,10 +168,13 @@ def _suggested(gains: Sequence[tuple[int, str]], lacking: int) -> list[str]:
     return [f"{label} ({points / 10:+g})" for points, label in enough or helping]
 
 
-def _next_change(judgement: Judgement, *, qualified: bool) -> NextChange | None:
-    hour = next_change(judgement, qualified=qualified)
+def _next_change(one: Person, judgement: Judgement, now: int) -> NextChange | None:
+    qualified, rules = one.lead.qualified, judgement.rules
+    hours = (next_change(judgement, qualified=qualified), rest.ends_at(one.lead, now))
+    hour = min((each for each in hours if each is not None), default=None)
     if hour is None:
         return None
-    then = judge(judgement.profiles, judgement.rules, hour * HOUR_MS)
-    still = qualified and then.stop is None and then.score >= judgement.rules.exit
-    return NextChange(at=hour * HOUR_MS, grade=then.grade, qualified=still or (not qualified and then.qualifies))
+    then = judge(judgement.profiles, rules, hour * HOUR_MS)
+    still = qualified and then.stop is None and then.score >= rules.exit
+    begins = not qualified and then.qualifies and not rest.rests(one.lead, rules, then.profiles, hour * HOUR_MS)
+    return NextChange(at=hour * HOUR_MS, grade=then.grade, qualified=still or begins)
