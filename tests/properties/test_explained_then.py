@@ -8,18 +8,21 @@ from random import Random
 import pytest
 
 from baton_schemas.crm import AccountFacts, AccountStanding, PersonFacts
-from baton_schemas.feedback import CriterionPoints, ModelPublished
-from baton_schemas.leads import LeadScored
+from baton_schemas.feedback import CriterionPoints, LeadRecycled, ModelPublished
+from baton_schemas.leads import LeadQualified, LeadScored
 from services.cli.explaining.document import Score
 from services.cli.explaining.rebuilding import GLOBALS, INPUTS, Rebuilt, rebuilt
 from services.cli.explaining.weighing import weighed
 from services.runtime.record import LogRecord
+from services.scorer.definition import Rules
 from services.scorer.person import Person
 from tests.unit.scorer.world import (
     DAY,
     HOUR,
     KEYS,
     MINUTE,
+    RICH,
+    RICH_RULES,
     RULES,
     SIGNED,
     World,
@@ -33,13 +36,23 @@ from tests.unit.scorer.world import (
 PEOPLE = [email("ada"), email("bob"), {"user_id": "u1"}, {"anonymous_id": "v1"}, {"anonymous_id": "v2"}]
 KEYS_OF_ALL = [key_of(who) for who in PEOPLE]
 ACTIONS = ("page_viewed", "email_clicked", "demo_requested", "careers_viewed", "joined", "unsubscribed")
-UNSIGNED = SIGNED.split("signatures:")[0]
-OTHER = signed(UNSIGNED.replace("version: 1", "version: 2").replace("enter: 50", "enter: 40"))
+
+
+def another(text: str) -> str:
+    """The next version of a definition."""
+    return signed(
+        text.split("signatures:", maxsplit=1)[0].replace("version: 1", "version: 2").replace("enter: 50", "enter: 40")
+    )
+
+
+OTHER = another(SIGNED)
+SETS = ((RULES, (SIGNED, OTHER)), (RICH_RULES, (RICH, another(RICH))))
 
 
 def happened(seed: int) -> World:
     """Weeks of a few identities, which turn out to be one or another; each moment is worked off before the next."""
-    draw, world = Random(seed), World(partitions=3, seed=seed)
+    rules, texts = SETS[seed % 2]
+    draw, world = Random(seed), World(texts[0], partitions=3, seed=seed)
     world.run()
     for _ in range(draw.randrange(10, 60)):
         world.engine.advance(draw.choice((MINUTE, HOUR, 9 * HOUR, DAY, 6 * DAY)))
@@ -67,26 +80,43 @@ def happened(seed: int) -> World:
             standing = AccountStanding(owner="rep7", customer_since=world.clock.now() if draw.random() < 0.5 else None)
             account = account_of("acme.example")
             world.tell("crm.facts", account, AccountFacts(account=account, standing=standing, at=world.clock.now()))
-        elif kind < 0.98:
-            learnt(world, draw)
+        elif kind < 0.97:
+            learnt(world, draw, rules)
+        elif kind < 0.99 and (offered := world.qualified()):
+            recycled(world, draw.choice(offered), revoked=draw.random() < 0.3)
         else:
-            world.apply(draw.choice((SIGNED, OTHER)))
+            world.apply(draw.choice(texts))
         world.run()
     world.engine.advance(draw.choice((0, DAY, 20 * DAY)))
     return world
 
 
-def learnt(world: World, draw: Random) -> None:
+def learnt(world: World, draw: Random, rules: Rules) -> None:
     model = ModelPublished(
-        definition="small",
-        definition_digest=RULES.versions.definition_digest,
+        definition=rules.definition.name,
+        definition_digest=rules.versions.definition_digest,
         version=len(world.engine.records("scoring.models")) + 1,
         criteria={"demo": CriterionPoints(points=draw.choice((24.0, 33.0)), signed=30.0)},
         labels=30,
         at=world.clock.now(),
         cause="c",
     )
-    world.tell("scoring.models", "small", model)
+    world.tell("scoring.models", rules.definition.name, model)
+
+
+def recycled(world: World, offered: LeadQualified, *, revoked: bool) -> None:
+    now = world.clock.now()
+    data = LeadRecycled(
+        lead=offered.lead,
+        handoff=offered.handoff,
+        reason="not_now",
+        not_before=None if revoked else now + 5 * DAY,
+        revoked=revoked,
+        versions=offered.versions,
+        at=now,
+        cause="c",
+    )
+    world.tell("leads.recycled", offered.lead, data)
 
 
 def own_records(world: World) -> list[LogRecord]:
@@ -126,11 +156,12 @@ def adds_up(score: Score) -> bool:
     def sum_of(points: Iterable[float]) -> int:
         return sum(round(each * 10) for each in points)
 
-    kinds = {kind: sum_of(line.points for line in score.lines if line.kind == kind) for kind in ("fit", "engagement")}
-    assert (kinds["fit"], kinds["engagement"]) == (round(score.fit * 10), round(score.engagement * 10))
+    fit = sum_of(line.points for line in score.lines if line.kind == "fit")
+    engagement = sum_of(line.points for line in score.lines if line.kind != "fit")
+    assert (fit, engagement) == (round(score.fit * 10), round(score.engagement * 10))
     for each in score.movements:
         assert sum_of(reason.points for reason in each.reasons) == sum_of((each.to_score, -each.from_score))
-    return kinds["fit"] + kinds["engagement"] == round(score.score * 10)
+    return fit + engagement == round(score.score * 10)
 
 
 @pytest.mark.parametrize("seed", range(25))
