@@ -52,6 +52,7 @@ class LeadScored(Contract):
     missing: list[Text] = Field(default=[], description="what is missing to qualify, in words")
     versions: Versions
     at: Time
+    reasons: list[Text] = Field(default=[], description="what adds most and what takes most away, in words")
     next_change_at: Time | None = Field(default=None, description="when time alone will change the grade")
     cause: Name
 
@@ -86,6 +87,35 @@ class Engaged(Part):
     action: Name
     at: Time
     subject: Text | None = None
+    topic: Text | None = Field(default=None, description="what the content was about, as the event's `topic` says")
+    stage: Text | None = Field(default=None, description="for which stage of buying it was, as its `stage` says")
+
+
+class Interest(Part):
+    """A topic that the person engaged with, over the acts that the dossier shows."""
+
+    topic: Text
+    stage: Text | None = None
+    times: Count
+    latest_at: Time
+
+
+class Touch(Part):
+    """Which campaign brought the person, the first time or the last. `owner`: who runs it in marketing."""
+
+    at: Time
+    campaign: Text | None = None
+    source: Text | None = None
+    medium: Text | None = None
+    owner: Text | None = None
+
+
+class PastGrade(Part):
+    """A grade that the lead had, and since when."""
+
+    at: Time
+    grade: Name
+    score: Points
 
 
 class SalesNote(Part):
@@ -115,8 +145,12 @@ class Dossier(Part):
     evidence: list[Text] = Field(default=[], description="which required evidence was met, by what, when")
     engaged: list[Engaged] = []
     engaged_cut: Count = Field(default=0, description="how many older ones are not shown")
+    interests: list[Interest] = Field(default=[], description="by topic, the newest first")
     campaign: Text | None = None
+    first_touch: Touch | None = None
+    last_touch: Touch | None = None
     colleagues: list[Colleague] = []
+    history: list[PastGrade] = Field(default=[], description="the last grades before this one, newest first")
     notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")
     sales_qualified: SalesQualified | None = Field(default=None, description="in the second of two stages only")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 
 from baton_schemas.contract import format_time
-from baton_schemas.leads import Contact, LedgerLine
+from baton_schemas.leads import Contact, Dossier, Interest, LedgerLine, Touch
 from baton_schemas.routing import LeadRouted
 from services.connectors.deal import Card
 from services.connectors.settings import PLACEHOLDER
@@ -58,11 +58,14 @@ def story(routed: LeadRouted) -> str:
     if dossier.engaged:
         lines += ["", "What they did, newest first"]
         lines += [
-            f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or ''}" for each in dossier.engaged
+            f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or each.topic or ''}"
+            for each in dossier.engaged
         ]
         lines += [f"  and {dossier.engaged_cut} older"] if dossier.engaged_cut else []
-    if dossier.campaign:
-        lines += ["", f"Campaign: {dossier.campaign}"]
+    if dossier.interests:
+        lines += ["", "Interested in"]
+        lines += [f"  {each.topic}{_stage(each)}, last {_day(each.latest_at)}" for each in dossier.interests]
+    lines += _campaigns(dossier)
     if dossier.colleagues:
         lines += ["", "Colleagues who are interested, too"]
         lines += [f"  {each.job_title or 'job not known'}, grade {each.grade}" for each in dossier.colleagues]
@@ -88,6 +91,24 @@ def _sales_qualified(routed: LeadRouted) -> list[str]:
         text = f"{_day(note.at)}  {note.rep or 'sales'}, {note.kind.replace('_', ' ')}{by}: {clean(note.text)}"
         lines += wrap(text, _LONGEST_LINE, initial_indent="  ", subsequent_indent="    ")
     return [*lines, f"  and {told.notes_cut} older notes"] if told.notes_cut else lines
+
+
+def _stage(interest: Interest) -> str:
+    times = f" ({interest.times} times)" if interest.times > 1 else ""
+    return (f", {interest.stage}" if interest.stage else "") + times
+
+
+def _campaigns(dossier: Dossier) -> list[str]:
+    first, last = dossier.first_touch, dossier.last_touch
+    if first is None or last is None:
+        return ["", f"Campaign: {dossier.campaign}"] if dossier.campaign else []
+    lines = ["", f"Came by {_touch(last)}"]
+    return lines if first == last else [*lines, f"First by {_touch(first)}"]
+
+
+def _touch(touch: Touch) -> str:
+    said = ", ".join(each for each in (touch.campaign, touch.source, touch.medium) if each)
+    return f"{said} on {_day(touch.at)}" + (f" (ask {touch.owner})" if touch.owner else "")
 
 
 def _ledger(line: LedgerLine) -> str:

@@ -17,7 +17,7 @@ from services.runtime.record import Record
 from services.scorer.account import Story, story_of
 from services.scorer.definition import Rules
 from services.scorer.dossier import contact_of, dossier_of
-from services.scorer.explanation import ledger_content, missing
+from services.scorer.explanation import ledger_content, missing, top_reasons
 from services.scorer.hops import ENCODER, Linked, Published, Stopped, Summary
 from services.scorer.identity import Publication
 from services.scorer.intake import RECORDED_HEADER, Envelope
@@ -131,6 +131,7 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         else [*missing(judgement), *in_words(lead, judgement.rules, judgement.profiles, now)],
         "versions": judgement.rules.versions_content,
         "at": format_time(now),
+        "reasons": top_reasons(judgement),
     }
     if lead.check_at is not None:
         data["next_change_at"] = format_time(lead.check_at)
@@ -164,7 +165,7 @@ def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now
         "fit": judgement.fit / 10,
         "engagement": judgement.engagement / 10,
         "score": judgement.score / 10,
-        "dossier": dossier_of(judgement, story),
+        "dossier": dossier_of(judgement, story, lead),
         "signatures": [{"team": one.team, "by": one.by, "at": format_time(one.at)} for one in rules.signatures],
         "versions": rules.versions_content,
         "at": format_time(now),

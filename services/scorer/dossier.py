@@ -6,14 +6,15 @@ people said may be longer or odder than the contract takes: it is cut, or left o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from baton_schemas.contract import format_time
 from services.scorer.conditions import Answer, as_number
 from services.scorer.explanation import evidence, ledger_content
 from services.scorer.hops import Signal
 from services.scorer.ledger import counted
-from services.scorer.profile import Act, acts_of, later
+from services.scorer.person import Lead
+from services.scorer.profile import Act, Latest, Value, acts_of, earlier, later
 from services.scorer.qualification import Judgement
 
 _MOST_TEXT = 10_000
@@ -32,21 +33,27 @@ _CONTACT = (
 )
 
 
-def dossier_of(judgement: Judgement, story: Signal | None) -> dict[str, object]:
+def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[str, object]:
     """A `Dossier` as of the judgement, with the account's story as it was told last."""
     acts = acts_of(judgement.profiles)
-    campaign = None
+    first = last = None
     for profile in judgement.profiles:
-        campaign = later(campaign, profile.campaign)
+        first, last = earlier(first, profile.first_touch), later(last, profile.campaign)
     content: dict[str, object] = {
         "ledger": ledger_content(judgement),
         "evidence": evidence(judgement),
         "engaged": [_engaged(act) for act in acts],
         "engaged_cut": max(counted(profile.ledger for profile in judgement.profiles) - len(acts), 0),
+        "interests": list(_interests(acts)),
     }
-    if campaign is not None:
-        content["campaign"] = str(campaign.value)
+    if last is not None:
+        content["campaign"] = next(name for name in _said(last.value) if name)
+    touches = {"first_touch": first, "last_touch": last}
+    content |= {name: _touch(touch) for name, touch in touches.items() if touch is not None}
     content["colleagues"] = story.colleagues if story is not None else []
+    content["history"] = [
+        {"at": format_time(at), "grade": grade, "score": score / 10} for at, grade, score in reversed(lead.history)
+    ]
     traits = judgement.traits
     content["notes"] = {name: _flat(traits[name]) for name in judgement.rules.notes if name in traits}
     return content
@@ -69,7 +76,31 @@ def _engaged(act: Act) -> dict[str, object]:
     said: dict[str, object] = {"action": act.action, "at": format_time(act.at)}
     if act.subject is not None:
         said["subject"] = act.subject
+    if act.topic is not None:
+        said["topic"] = act.topic
+    if act.stage is not None:
+        said["stage"] = act.stage
     return said
+
+
+def _interests(acts: Sequence[Act]) -> Iterator[dict[str, object]]:
+    """Topics of the acts, newest first, each with the stage of its newest act."""
+    topics = dict.fromkeys(act.topic for act in acts if act.topic is not None)
+    for topic in topics:
+        about = [act for act in acts if act.topic == topic]
+        said: dict[str, object] = {"topic": topic, "times": len(about), "latest_at": format_time(about[0].at)}
+        yield said | ({"stage": about[0].stage} if about[0].stage is not None else {})
+
+
+def _touch(touch: Latest) -> dict[str, object]:
+    names = zip(("campaign", "source", "medium"), _said(touch.value), strict=False)
+    content: dict[str, object] = {"at": format_time(touch.at)}
+    return content | {name: said for name, said in names if said}
+
+
+def _said(value: Value) -> list[str]:
+    """Campaign, source and medium; one that was kept before there were three is the campaign alone."""
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
 def _flat(value: Answer) -> str | int | float | bool | None:

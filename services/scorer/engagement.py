@@ -22,7 +22,7 @@ from services.scorer.criteria import Asked
 from services.scorer.definition import Rules
 from services.scorer.ledger import ALL, FULL_DAY, HOUR_MS, Ledger, add, advance, is_too_late
 from services.scorer.moments import keep_time, note_first, note_last
-from services.scorer.profile import Latest, Profile, add_act, later, set_trait, subject_of
+from services.scorer.profile import Latest, Profile, Scalar, about_of, add_act, earlier, later, set_trait
 
 ENGAGEMENT: tuple[type[Contract], ...] = (
     EngagementRecorded,
@@ -82,7 +82,7 @@ def _fold_act(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes)
         gain, lower, adjusted = gain + more, lower or less, adjusted or cut
     fit = _fold_notes(profile, rules, event, at, tie) if event.properties else False
     if result != "no_criterion":
-        add_act(profile, at, tie, action, subject_of(event.properties, event.url))
+        add_act(profile, at, tie, action, about_of(event.properties, event.url))
         if event.campaign is not None:
             _fold_campaign(profile, event.campaign, at, tie)
     if stop := action in rules.stop_actions:
@@ -169,9 +169,14 @@ def _fold_notes(profile: Profile, rules: Rules, event: Event, at: int, tie: byte
 
 
 def _fold_campaign(profile: Profile, campaign: Campaign | hot.From, at: int, tie: bytes) -> None:
-    known = profile.campaign
-    if (name := campaign.name or campaign.source) and (known is None or at >= known.at):
-        profile.campaign = later(known, Latest(at, tie, name[:200]))
+    name = campaign.name or campaign.source
+    if not name:
+        return
+    said: list[Scalar] = [each[:200] if each else "" for each in (campaign.name, campaign.source, campaign.medium)]
+    if profile.campaign is None or at >= profile.campaign.at:
+        profile.campaign = later(profile.campaign, Latest(at, tie, said))
+    if profile.first_touch is None or at <= profile.first_touch.at:
+        profile.first_touch = earlier(profile.first_touch, Latest(at, tie, said))
 
 
 def _fold_traits(profile: Profile, traits: Mapping[str, Answer], at: int, tie: bytes) -> Change:

@@ -64,6 +64,15 @@ def _hour_text(hour: int) -> str:
     return format_time(hour * HOUR_MS)
 
 
+def top_reasons(judgement: Judgement, most: int = 3) -> list[str]:
+    """What adds most, best first, then what takes most away, worst first; each with its points."""
+    lines = [(rule.points, rule.label) for rule in judgement.fit_lines]
+    lines += [(reading.points, label_of(reading.rule)) for reading in judgement.readings]
+    up = sorted((each for each in lines if each[0] > 0), key=lambda each: -each[0])[:most]
+    down = sorted((each for each in lines if each[0] < 0), key=lambda each: each[0])[:most]
+    return [f"{label} ({points / 10:+g})" for points, label in (*up, *down)]
+
+
 def missing(judgement: Judgement) -> list[str]:
     """What is missing to qualify, in words; empty when nothing is."""
     rules = judgement.rules

@@ -14,6 +14,8 @@ from services.scorer.profile import Profile
 
 PREFIX = b"p:"
 STATE_VERSION = 1
+MOST_GRADES = 6
+"""The present one and those before it."""
 _VERSION_BYTE = bytes([STATE_VERSION])
 
 
@@ -58,6 +60,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     the router was told to whom this identity belongs; None when it takes it for a person of its own. `last` is the
     last one announced, withdrawn or not: sales may open it again. Since `rested_at` sales has said no, and until
     `rests_until` the lead is not offered again; later only for what it did since then (0: nobody said no).
+    `history` has the last grades that were told, the newest last, each with its time and the score.
     """
 
     judged: str = ""
@@ -78,6 +81,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     rested_at: int = 0
     rests_until: int = 0
     rest_reason: str = ""
+    history: list[tuple[int, str, int]] = msgspec.field(default_factory=list)
 
     @property
     def announced(self) -> str | None:
@@ -119,6 +123,12 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     def root(self) -> str | None:
         """The identity this one is linked to; None when it is a root itself."""
         return self.link.root if self.link is not None else None
+
+
+def note_grade(lead: Lead, at: int, grade: str, score: int) -> None:
+    """Notes a grade that is told, if it is another than the last one."""
+    if not lead.history or lead.history[-1][1] != grade:
+        lead.history = [*lead.history, (at, grade, score)][-MOST_GRADES:]
 
 
 def pack(person: Person) -> bytes:

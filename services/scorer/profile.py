@@ -43,6 +43,8 @@ class Act(NamedTuple):
     tie: bytes
     action: str
     subject: str | None
+    topic: str | None = None
+    stage: str | None = None
 
 
 class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -64,6 +66,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     campaign: Latest | None = None
     stopped: Latest | None = None
     facts: Facts | None = None
+    first_touch: Latest | None = None
 
 
 def event_id(source: str, id: str) -> bytes:
@@ -90,9 +93,9 @@ def set_trait(profile: Profile, name: str, value: Value, at: int, tie: bytes) ->
     return old is None or old.value != value
 
 
-def add_act(profile: Profile, at: int, tie: bytes, action: str, subject: str | None) -> None:
-    """Adds an act to the newest ones, newest first, once."""
-    said = action if subject is None else f"{action}\0{subject}"
+def add_act(profile: Profile, at: int, tie: bytes, action: str, about: str) -> None:
+    """Adds an act to the newest ones, newest first, once. `about`: see `about_of`."""
+    said = f"{action}\0{about}" if about else action
     acts, packed = profile.acts, (at + _OFFSET).to_bytes(8, "big") + tie + said.encode(errors="replace")
     if not acts or packed > acts[0]:
         acts.insert(0, packed)
@@ -108,6 +111,13 @@ def later(one: Latest | None, other: Latest | None) -> Latest | None:
     if one is None or other is None:
         return one or other
     return max(one, other, key=lambda each: (each.at, each.tie, _order(each.value)))
+
+
+def earlier(one: Latest | None, other: Latest | None) -> Latest | None:
+    """The earlier of two, whichever way they are given."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda each: (each.at, each.tie, _order(each.value)))
 
 
 def traits_of(profiles: Sequence[Profile]) -> dict[str, Value]:
@@ -148,6 +158,17 @@ def bounded(value: Value) -> Value:
     return _bounded(value)
 
 
+def about_of(properties: Mapping[str, Value], url: str | None) -> str:
+    """What an act was about: its subject, topic and stage, as one text that `Act` is read from; empty when unknown."""
+    subject = subject_of(properties, url)
+    topic, stage = (_named(properties.get(name)) for name in ("topic", "stage"))
+    return f"{subject or ''}\0{topic}\0{stage}".rstrip("\0") if topic or stage else subject or ""
+
+
+def _named(value: Value) -> str:
+    return value[:60].replace("\0", " ") if isinstance(value, str) else ""
+
+
 def subject_of(properties: Mapping[str, Value], url: str | None) -> str | None:
     """What an act was about, for the dossier: a title or name if the event has one, else the path of its page."""
     if not _SUBJECTS.isdisjoint(properties):
@@ -179,9 +200,9 @@ def _bounded(value: Scalar) -> Scalar:
 
 
 def _act(packed: bytes) -> Act:
-    action, _, subject = packed[8 + ID_BYTES :].decode().partition("\0")
+    action, subject, topic, stage, *_ = (*packed[8 + ID_BYTES :].decode().split("\0"), "", "", "")
     at = int.from_bytes(packed[:8], "big") - _OFFSET
-    return Act(at, packed[8 : 8 + ID_BYTES], action, subject or None)
+    return Act(at, packed[8 : 8 + ID_BYTES], action, subject or None, topic or None, stage or None)
 
 
 def _order(value: Value) -> str:

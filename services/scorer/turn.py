@@ -181,6 +181,7 @@ class Turn:
         if changed or not keep_check:
             self._check_at(key, one, next_change(judgement, qualified=lead.qualified))
         if changed:
+            person.note_grade(lead, now, judgement.grade, judgement.score)
             self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
         if qualifies:
             event_at, cause = lead.held_at or self.event_at, lead.held_cause or self.cause

@@ -35,6 +35,8 @@ ACT = st.fixed_dictionaries(
         "hour": st.integers(0, 29 * 24),
         "action": st.sampled_from(ACTIONS),
         "pricing": st.booleans(),
+        "campaign": st.sampled_from((None, None, "spring", "fair")),
+        "topic": st.sampled_from((None, "routing", "sla")),
     }
 )
 TRAITS = st.fixed_dictionaries(
@@ -63,6 +65,10 @@ def record(index: int, event: dict[str, Any], taken_in: int) -> LogRecord:
     else:
         url = "https://x.example/pricing" if event["pricing"] else "https://x.example/"
         kind, data = "baton.engagement.recorded.v1", {"person": who, "action": event["action"], "url": url}
+        if event.get("campaign"):
+            data["campaign"] = {"name": event["campaign"], "medium": "mail"}
+        if event.get("topic"):
+            data["properties"] = {"topic": event["topic"], "stage": "decision"}
     headers = to_headers(id=f"e{index}", source="/s", type=kind, time=START + event["hour"] * HOUR)
     key = person_key(KEYS.secret, KEYS.key_id, "email", who["email"]).encode()
     return LogRecord("engagement.events", 0, taken_in, NOW + taken_in, key, json.dumps(data).encode(), headers)

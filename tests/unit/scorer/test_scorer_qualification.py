@@ -18,7 +18,7 @@ from services.scorer.ledger import add, advance
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import Profile
 from services.scorer.qualification import Judgement, judge, next_change
-from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RULES, World, account_of, configured, email, key_of
+from tests.unit.scorer.world import DAY, HOUR, KEYS, MINUTE, NOW, RULES, World, account_of, configured, email, key_of
 
 ADA = email("ada")
 KEY = key_of(ADA)
@@ -53,6 +53,41 @@ def test_a_lead_qualifies_with_its_story() -> None:
     assert world.scored(KEY)[-1].qualified
     assert [line for line in explain(lead) if "Asked for a demo" in line]
     assert explain(world.scored(KEY)[-1])[0].startswith("grade A1")
+
+
+def test_the_story_says_what_it_was_about_and_how_the_person_came() -> None:
+    world = World()
+    world.act(ADA, "page_viewed", campaign={"name": "spring", "source": "linkedin"}, properties={"topic": "routing"})
+    world.traits(ADA, seniority="vp", employees=200)
+    world.run()
+    world.engine.advance(3 * HOUR)
+    for number in range(2):
+        about = {"topic": "sla", "stage": "decision", "title": f"part {number}"}
+        world.act(ADA, "page_viewed", url="https://x.example/pricing", properties=about)
+        world.run()
+        world.engine.advance(MINUTE)
+    world.act(ADA, "demo_requested", campaign={"name": "fair", "medium": "mail"})
+    world.run()
+    [lead] = world.qualified()
+    dossier = lead.dossier
+    assert [(each.topic, each.stage, each.times) for each in dossier.interests] == [
+        ("sla", "decision", 2),
+        ("routing", None, 1),
+    ]
+    assert [(each.subject, each.topic) for each in dossier.engaged][1] == ("part 1", "sla")
+    first, last = dossier.first_touch, dossier.last_touch
+    assert first is not None
+    assert last is not None
+    assert (first.at, first.campaign, first.source, first.medium) == (NOW, "spring", "linkedin", None)
+    assert (last.at, last.campaign, last.source, last.medium) == (NOW + 3 * HOUR + 2 * MINUTE, "fair", None, "mail")
+    assert dossier.campaign == "fair"
+    assert [each.grade for each in dossier.history] == [each.grade for each in reversed(world.scored(KEY)[:-1])]
+    assert dossier.history[0].at >= dossier.history[-1].at
+    assert world.scored(KEY)[-1].reasons == [
+        "Asked for a demo (+30)",
+        "Decides (+20)",
+        "Saw prices (+12)",
+    ]
 
 
 def test_points_alone_do_not_qualify() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from baton_schemas.feedback import LeadRecycled
 from baton_schemas.leads import LeadQualified
 from tests.unit.scorer.test_scorer_qualification import ADA, KEY, warm
-from tests.unit.scorer.world import DAY, HOUR, RULES, World, email, key_of
+from tests.unit.scorer.world import DAY, HOUR, MINUTE, RULES, World, email, key_of
 
 
 def recycled(world: World, *, days: int = 30, lead: str = KEY, revoked: bool = False, handoff: str = "") -> None:
@@ -128,6 +128,7 @@ def test_nothing_flaps(steps: list[str | int]) -> None:
     asked: list[int] = []
     said: list[tuple[int, int]] = []
     for step in steps:
+        world.engine.advance(MINUTE)
         now = world.clock.now()
         if isinstance(step, int):
             world.engine.advance(step * HOUR)
