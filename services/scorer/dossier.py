@@ -51,8 +51,9 @@ def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[s
     touches = {"first_touch": first, "last_touch": last}
     content |= {name: _touch(touch) for name, touch in touches.items() if touch is not None}
     content["colleagues"] = story.colleagues if story is not None else []
+    past = [each for each in lead.history if each is not lead.history[-1] or each[1] != judgement.grade]
     content["history"] = [
-        {"at": format_time(at), "grade": grade, "score": score / 10} for at, grade, score in reversed(lead.history)
+        {"at": format_time(at), "grade": grade, "score": score / 10} for at, grade, score in reversed(past)
     ]
     traits = judgement.traits
     content["notes"] = {name: _flat(traits[name]) for name in judgement.rules.notes if name in traits}
