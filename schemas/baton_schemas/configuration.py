@@ -12,7 +12,7 @@ from pydantic import Field
 
 from baton_schemas.contract import Contract, Name, Part, Text, Time
 
-ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons"]
+ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers"]
 MANIFEST_KEY = "set/active"
 
 

@@ -19,8 +19,10 @@ from baton_schemas.routing import Clock, Decision, LeadRouted
 from services.feedback.processors import FeedbackProcessor
 from services.runtime.clock import ManualClock
 from services.runtime.config_set import digest_of, set_id_of
+from services.runtime.documents import parse
 from services.runtime.memory import Faults, MemoryEngine
 from services.runtime.record import LogRecord
+from tests.signing import SIGNERS, signed
 
 NOW = 1_772_443_800_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -61,12 +63,7 @@ def definition(points: dict[str, float] | None = None, **learning: Any) -> LeadD
         "points_to_double_odds": 10,
         "learning": learning,
     }
-    digest = content_digest(LeadDefinition.model_validate(document))
-    document["signatures"] = [
-        {"team": team, "by": f"{team}@example.com", "at": "2026-03-01T09:00:00Z", "digest": digest}
-        for team in ("marketing", "sales")
-    ]
-    return LeadDefinition.model_validate(document)
+    return parse(LeadDefinition, signed(yaml_of(LeadDefinition.model_validate(document))), "definition")
 
 
 def yaml_of(document: LeadDefinition | Reasons) -> str:
@@ -108,6 +105,7 @@ class Story:
         texts: list[tuple[ConfigKind, str, str]] = [
             ("definition", agreed.name, yaml_of(agreed)),
             ("reasons", "reasons", yaml_of(reasons())),
+            ("signers", "signers", SIGNERS),
         ]
         for kind, name, text in texts:
             item = ConfigItem(kind=kind, name=name, digest=digest_of(text), text=text)

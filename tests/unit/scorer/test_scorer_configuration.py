@@ -11,7 +11,8 @@ from services.runtime.memory.engine import Stopped
 from services.runtime.settings import load
 from services.scorer.definition import read
 from services.scorer.main import processor
-from tests.unit.scorer.world import DAY, DEFINITION, HOUR, RULES, SIGNED, World, email, key_of, signed
+from tests.signing import signed
+from tests.unit.scorer.world import DAY, DEFINITION, HOUR, RULES, SIGNED, World, email, key_of
 
 ADA = email("ada")
 KEY = key_of(ADA)
