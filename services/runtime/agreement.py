@@ -1,14 +1,14 @@
 """What both teams agreed on: definitions whose signatures are those of listed people, over exactly this content (L7).
 
 Every service asks here before it takes up a set, so none of them uses what another one refuses. Pure: who may sign
-comes with the set itself, and no clock is asked; `overdue_days` is told what time it is.
+comes with the set itself, and no clock is asked; `overdue_ms` is told what time it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import lru_cache
 
 from baton_schemas.contract import format_time
@@ -19,6 +19,8 @@ from services.runtime import sshsig
 from services.runtime.config_set import ConfigSet
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
+
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,12 @@ class Agreed:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far a definition's signatures go. `missing` are teams that have not signed this content; `refused` says of
-    signatures that claim to be for it why they are void."""
+    signatures that claim to be for it, by their place in the list, why they are void."""
 
     approvals: tuple[Approval, ...]
     missing: tuple[Team, ...]
     stale: tuple[Team, ...]
-    refused: tuple[str, ...]
+    refused: tuple[tuple[int, str], ...]
 
 
 def standing(definition: LeadDefinition, signers: Signers) -> Standing:
@@ -72,7 +74,7 @@ def standing(definition: LeadDefinition, signers: Signers) -> Standing:
         try:
             approvals.append(_approval(entry, signers, message))
         except sshsig.NotValidError as error:
-            refused.append(f"signatures.{index}: {entry.team}'s signature {error}")
+            refused.append((index, f"{entry.team}'s signature {error}"))
     missing = tuple(team for team in TEAMS if team not in by_team)
     return Standing(tuple(approvals), missing, tuple(stale), tuple(refused))
 
@@ -82,7 +84,7 @@ def check_signed(definition: LeadDefinition, signers: Signers) -> tuple[Approval
     found, name = standing(definition, signers), definition.name
     problems = [f"definition {name}: signatures: {team} has not signed" for team in found.missing]
     problems += [f"definition {name}: signatures: altered after {team} signed" for team in found.stale]
-    problems += [f"definition {name}: {refused}" for refused in found.refused]
+    problems += [f"definition {name}: signatures.{index}: {why}" for index, why in found.refused]
     if problems:
         fix = f"have it signed: baton definition sign (digest {content_digest(definition)})"
         raise UserError("\n".join(problems), fix=fix)
@@ -104,17 +106,18 @@ def read_signers(documents: Mapping[str, str], where: str = "{}.yaml") -> Signer
     return parse(Signers, text, where.format(name))
 
 
-def overdue_days(definition: LeadDefinition, now: int) -> int:
-    """Whole days (UTC) since the last day on which it should have been looked at; 0 while there is time, or no date."""
+def overdue_ms(definition: LeadDefinition, now: int) -> int:
+    """How long ago the last day (UTC) ended on which it should have been looked at; 0 before, or without a date."""
     if definition.review_by is None:
         return 0
-    today = datetime.fromtimestamp(now / 1000, UTC).date()
-    return max(0, (today - definition.review_by).days)
+    begins = datetime.combine(definition.review_by, time(), UTC)
+    return max(0, now - round(begins.timestamp() * 1000) - DAY_MS)
 
 
 def remarks(definition: LeadDefinition, approvals: Iterable[Approval], now: int) -> Iterator[str]:
     """A review that is overdue and signers who may not sign any more, in words for people: they hold names."""
-    if days := overdue_days(definition, now):
+    if overdue := overdue_ms(definition, now):
+        days = 1 + overdue // DAY_MS
         passed = f"review_by: {definition.review_by} is {days} {'day' if days == 1 else 'days'} ago"
         yield f"{passed} - look at it together, set a new date, sign again"
     for each in approvals:
