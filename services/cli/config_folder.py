@@ -18,7 +18,7 @@ from baton_schemas.documents.signers import Signers
 from baton_schemas.documents.sla import SlaPolicies
 from services.feedback.reasons import Catalogue
 from services.router import checks
-from services.runtime.agreement import check_signed, read_signers
+from services.runtime.agreement import check_signed, read_signers, remarks, standing
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.scorer import definition as definitions
@@ -82,6 +82,18 @@ def _together(documents: Mapping[tuple[ConfigKind, str], str]) -> list[str]:
                 fix = f"use one of {', '.join(tiers)}, or its leads get the targets of `otherwise`"
                 problems.append(f"/{file}.yaml: policies[{policy.name}].tiers: {tier!r} is no tier - {fix}")
     return problems
+
+
+def remarks_of(documents: Mapping[tuple[ConfigKind, str], str], now: int) -> list[str]:
+    """What both teams should know of the definitions of a set that `check_set` has passed."""
+    signers = read_signers({name: text for (kind, name), text in documents.items() if kind == "signers"})
+    found = []
+    for (kind, name), text in sorted(documents.items()):
+        if kind == "definition":
+            definition = definitions.read(text, name)
+            said = remarks(definition, standing(definition, signers).approvals, now)
+            found += [f"{definition.name}: {each}" for each in said]
+    return found
 
 
 def signers_of(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> Signers:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import shutil
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from services.runtime.errors import Transient, UserError
@@ -36,6 +37,14 @@ def own_name() -> str:
     """What to type for this program: `baton` where the shell finds one, else the path by which it was called."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "baton" and shutil.which("baton") is None else "baton"
+
+
+def warn(lines: Iterable[str]) -> None:
+    """What a person should know though the command did its work, on standard error."""
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.soft_wrap = not console.is_terminal
+    for line in lines:
+        console.print("[yellow]warning:[/]", escape(line))
 
 
 def say_json(value: Any) -> None:

@@ -46,10 +46,6 @@ class Agreed:
     digest: str
     approvals: tuple[Approval, ...]
 
-    def remarks(self, now: int) -> list[str]:
-        """What both teams should know of it though it is in force."""
-        return [f"definition {self.definition.name}: {each}" for each in remarks(self.definition, self.approvals, now)]
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -15,21 +15,19 @@ from services.runtime import sshsig
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 
-
-def sign(text: str, key: Ed25519PrivateKey, signers: Signers, *, at: int, where: str) -> str:
-    """The text with the signature of `key`'s holder over its content, given at `at` (ms). Raises UserError."""
-    definition = parse(LeadDefinition, text, where)
-    armored = sshsig.sign(key, NAMESPACE, canonical_bytes(definition))
-    return attach(text, armored, signers, at=at, where=where)
+Signing = Ed25519PrivateKey | str
+"""A key to sign with, or an armored signature that was made elsewhere, as by `ssh-keygen -Y sign`."""
 
 
-def attach(text: str, armored: str, signers: Signers, *, at: int, where: str) -> str:
-    """The text with a signature that was made elsewhere, as by `ssh-keygen -Y sign`.
+def sign(text: str, signing: Signing, signers: Signers, *, at: int, where: str) -> str:
+    """The text with a signature over its content, given at `at` (ms), by whoever holds the key: his name and team come
+    from `signers`.
 
-    It is whoever holds the key: his name and team come from `signers`. Raises UserError when he is not listed or may
-    not sign any more, or the signature is not for this content.
+    Raises UserError when he is not listed or may not sign any more, or a signature is not for this content.
     """
     definition = parse(LeadDefinition, text, where)
+    message = canonical_bytes(definition)
+    armored = signing if isinstance(signing, str) else sshsig.sign(signing, NAMESPACE, message)
     try:
         name = fingerprint(sshsig.read(armored).key)
         held = signers.holder(name)
@@ -39,7 +37,7 @@ def attach(text: str, armored: str, signers: Signers, *, at: int, where: str) ->
         if signer.until is not None and signer.until <= at:
             since = format_time(signer.until)[:10]
             raise UserError(f"{name}: {signer.name} may not sign for {team} since {since}", fix="ask a colleague")
-        sshsig.verify(armored, NAMESPACE, canonical_bytes(definition), key_blob(signer.key))
+        sshsig.verify(armored, NAMESPACE, message, key_blob(signer.key))
     except sshsig.NotValidError as error:
         raise UserError(
             f"the signature {error}", fix=f"sign what `baton definition show --canonical {where}` prints"
