@@ -81,7 +81,7 @@ def read(armored: str) -> Signature:
     if b64encode(blob).decode() != text or not blob.startswith(_MAGIC + _VERSION):
         raise NotValidError("is damaged")
     key, namespace, reserved, hashed_by, inner = _strings(blob[len(_MAGIC + _VERSION) :], 5)
-    if _strings(key, 2)[0] != _KIND:
+    if not key.startswith(_string(_KIND)):
         raise NotValidError("was not made with an Ed25519 key")
     kind, raw = _strings(inner, 2)
     if reserved or hashed_by not in _HASHES or kind != _KIND or len(raw) != 64:

@@ -98,13 +98,13 @@ class Story:
         if configured:
             self.configure(self.definition)
 
-    def configure(self, agreed: LeadDefinition) -> None:
-        """Applies a configuration set."""
+    def configure(self, agreed: LeadDefinition, why: str | None = None) -> None:
+        """Applies a configuration set, with the reasons `why` in place of the usual ones."""
         self.definition = agreed
         entries = []
         texts: list[tuple[ConfigKind, str, str]] = [
             ("definition", agreed.name, yaml_of(agreed)),
-            ("reasons", "reasons", yaml_of(reasons())),
+            ("reasons", "reasons", why or yaml_of(reasons())),
             ("signers", "signers", SIGNERS),
         ]
         for kind, name, text in texts:
