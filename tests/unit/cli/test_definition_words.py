@@ -33,8 +33,10 @@ def definition(text: str) -> LeadDefinition:
         (
             "in: [vp,",
             "in: [cxo, vp,",
-            "changed: fit.boss (Decides): "
-             "when {trait: seniority, in: [vp, director]} -> {trait: seniority, in: [cxo, vp, director]}",
+            (
+                "changed: fit.boss (Decides): when {trait: seniority, in: [vp, director]}"
+                " -> {trait: seniority, in: [cxo, vp, director]}"
+            ),
         ),
         ("within_days: 30", "within_days: 60", "changed: required.Intent (Intent): within_days 30 -> 60 (+30)"),
         ("contact: [email]", "contact: []", "changed: contact [email] -> []"),
