@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -13,8 +17,11 @@ from services.cli.apply import plan_set
 from services.runtime.agreement import DAY_MS
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.definition_watch import OVERDUE, REMOVED, DefinitionWatch
+from services.runtime.kafka.core import Core
 from services.runtime.metrics import Metrics
+from services.runtime.operating import Operating
 from services.runtime.processor import Globals
+from services.runtime.settings import load
 from tests.signing import AT, SIGNERS, listed, signed
 from tests.unit.scorer.world import DEFINITION, SIGNED
 
@@ -109,3 +116,13 @@ def test_a_definition_that_is_gone_is_overdue_no_more() -> None:
     worker.apply(signed(DEFINITION.replace("name: small", "name: other")))
     worker.look(BEGINS + 9 * DAY_MS)
     assert worker.metrics.value(OVERDUE, "small") == 0
+
+
+def test_every_worker_looks_once_a_second_at_what_it_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    operating = Operating("scorer", load(), strict=True)
+    looked: list[Globals] = []
+    monkeypatch.setattr(DefinitionWatch, "look", lambda _self, snapshot, _now: looked.append(snapshot))
+    progress = SimpleNamespace(connected=True, globals_read=True, restoring=(), assigned=None, timers=0, keys=0)
+    core = SimpleNamespace(progress=lambda: progress, stopped=asyncio.Event(), globals=Globals())
+    operating._look(cast(Core, core))
+    assert looked == [core.globals]
