@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.documents.reasons import Reasons
+from baton_schemas.documents.signing import judging_digest
 from services.feedback.calibration import Scorecard, SignedCriterion
 from services.feedback.reasons import Catalogue
 from services.runtime.agreement import agreed_in
@@ -51,13 +52,13 @@ class Agreements:
             self.refusal = str(error)
 
 
-def scorecard_of(definition: LeadDefinition, digest: str) -> Scorecard:
-    """What learning needs of a definition with that content's digest."""
+def scorecard_of(definition: LeadDefinition) -> Scorecard:
+    """What learning needs of a definition."""
     learning = definition.learning
     labels = {fit.id: fit.label for fit in definition.fit} | {act.id: act.label for act in definition.engagement}
     return Scorecard(
         name=definition.name,
-        digest=digest,
+        digest=judging_digest(definition),
         points_to_double_odds=definition.points_to_double_odds,
         criteria=tuple(
             SignedCriterion(code, labels[code], round(points * 10), frozen=points == 0 or code in learning.frozen)
@@ -78,5 +79,5 @@ def _compiled(snapshot: Globals) -> Agreement:
     catalogue = Catalogue([parse(Reasons, text, f"reasons/{name}") for name, text in found.of("reasons").items()])
     if len(catalogue) == 0:
         raise UserError("reasons: none")
-    cards = [scorecard_of(agreed.definition, agreed.digest) for agreed in agreed_in(found).values()]
+    cards = [scorecard_of(agreed.definition) for agreed in agreed_in(found).values()]
     return Agreement(catalogue, {card.name: card for card in cards})

@@ -43,7 +43,6 @@ class Agreed:
     """A definition that both teams signed."""
 
     definition: LeadDefinition
-    digest: str
     approvals: tuple[Approval, ...]
 
 
@@ -128,10 +127,7 @@ def _agreed(definitions: tuple[tuple[str, str], ...], signers: tuple[tuple[str, 
         raise UserError("definition: none - a set needs one")
     listed = read_signers(dict(signers), "signers/{}")
     parsed = {name: parse(LeadDefinition, text, f"definition/{name}") for name, text in definitions}
-    return {
-        name: Agreed(definition, content_digest(definition), check_signed(definition, listed))
-        for name, definition in parsed.items()
-    }
+    return {name: Agreed(definition, check_signed(definition, listed)) for name, definition in parsed.items()}
 
 
 def _approval(entry: SignatureEntry, signers: Signers, message: bytes) -> Approval:

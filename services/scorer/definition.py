@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from baton_schemas.documents.definition import LeadDefinition, RequiredEvidence
-from baton_schemas.documents.signing import content_digest
+from baton_schemas.documents.signing import judging_digest
 from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.agreement import Approval
@@ -102,7 +102,7 @@ def compile_rules(
 ) -> Rules:
     """The rules of a definition. `model` moves the points when it was made for exactly this content, else it is
     ignored. Signatures are not checked here: `approvals` are those that `services.runtime.agreement` found valid."""
-    current = content_digest(definition)
+    current = judging_digest(definition)
     if model is not None and (model.definition != definition.name or model.definition_digest != current):
         model = None
     points = _points(definition, model)

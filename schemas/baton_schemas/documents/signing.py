@@ -21,5 +21,11 @@ def canonical_bytes(definition: LeadDefinition) -> bytes:
 
 
 def content_digest(definition: LeadDefinition) -> str:
-    """SHA-256 (hex) of the canonical bytes: what names a content in decisions, models and labels."""
+    """SHA-256 (hex) of the canonical bytes: what names a content that is proposed, signed and applied."""
     return sha256(canonical_bytes(definition)).hexdigest()
+
+
+def judging_digest(definition: LeadDefinition) -> str:
+    """The digest of what judges leads, without the day of the next review and whom to ask: what names a definition in
+    decisions, models and labels. So a review that changes no rule does not throw away what sales' answers taught."""
+    return content_digest(definition.model_copy(update={"review_by": None, "liaisons": None}))
