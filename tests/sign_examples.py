@@ -42,7 +42,7 @@ def write(folder: Path) -> None:
     file = folder / "definition.yaml"
     text = file.read_text(encoding="utf-8")
     for team, _, _, at in PEOPLE:
-        text = sign(text, keys[team], signers, at=parse_time(at), where=str(file))
+        text, _ = sign(text, keys[team], signers, at=parse_time(at), where=str(file))
     file.write_text(text, encoding="utf-8")
 
 

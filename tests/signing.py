@@ -29,7 +29,7 @@ LISTED = parse(Signers, SIGNERS, "signers.yaml")
 
 def signed_by(team: Team, text: str, *, at: int = AT) -> str:
     """The definition with one team's signature."""
-    return sign(text, KEYS[team], LISTED, at=at, where="definition.yaml")
+    return sign(text, KEYS[team], LISTED, at=at, where="definition.yaml")[0]
 
 
 def signed(text: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from baton_schemas.contract import Contract, Name, Part, Text, Time
 
+Team = Literal["marketing", "sales"]
 ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers"]
 MANIFEST_KEY = "set/active"
 PROPOSAL, HISTORY = "proposal/", "history/"
@@ -57,8 +58,8 @@ class ConfigManifest(Contract):
 class DefinitionProposed(Contract):
     """A lead definition that one team wants, for the other to look at and sign. In force is none of it.
 
-    `text` is the document with the signatures that it has so far, `digest` that of its content (which no signature
-    changes): so one proposal is one record, and whoever signs writes it anew.
+    `text` is the document, `digest` that of its content, which no signature changes. Whoever signs it writes a record of
+    his `team` beside it, his signature in the text: so nobody writes over what the other team signed meanwhile.
     """
 
     TYPE: ClassVar[str] = "baton.definition.proposed.v1"
@@ -69,11 +70,13 @@ class DefinitionProposed(Contract):
     text: str = Field(max_length=900_000)
     at: Time
     by: Name | None = None
+    team: Team | None = None
 
     @property
     def key(self) -> str:
         """Its key on `baton.config`."""
-        return f"{PROPOSAL}definition/{self.name}@{self.digest[:16]}"
+        own = "" if self.team is None else f"/{self.team}"
+        return f"{PROPOSAL}definition/{self.name}@{self.digest[:16]}{own}"
 
 
 class Period(Part):

@@ -145,9 +145,8 @@ def sign(
     signing = private_key(key, passphrase_file) if signature is None else read_text(signature)
     if proposed is not None:
         with cluster() as settings:
-            version = run(exchange.sign_proposal(settings, proposed, signing, signers))
-            table = run(exchange.table_of(settings))
-        where, text, listed = version.ref, version.text, exchange.signers_of(table, signers)
+            version, listed = run(exchange.sign_proposal(settings, proposed, signing, signers))
+        where, text = version.ref, version.text
     else:
         target = file or FILE
         found = signers_beside(target, signers)
@@ -155,7 +154,7 @@ def sign(
             fix = "write signers.yaml beside it, or name the list: --signers"
             raise UserError(f"{target}: no list of who may sign", fix=fix)
         where, text, listed, at = str(target), read_text(target), found, SystemClock().now()
-        text = sign_text(text, signing, listed, at=at, where=where)
+        text, _ = sign_text(text, signing, listed, at=at, where=where)
         write_text(target, text)
     definition = parse(LeadDefinition, text, where)
     how = standing(definition, listed)

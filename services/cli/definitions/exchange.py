@@ -20,8 +20,6 @@ from services.runtime.kafka.log_client import LogClient
 from services.runtime.processor import Globals
 from services.runtime.settings import Settings
 
-_ATTEMPTS = 3
-
 
 async def table_of(settings: Settings) -> dict[bytes, bytes]:
     """All that is on the topic now."""
@@ -39,25 +37,21 @@ async def propose(settings: Settings, text: str, by: str | None, where: str) -> 
         return _of_content(await _table(client), text, where)
 
 
-async def sign_proposal(settings: Settings, ref: str, signing: Signing, signers: Path | None) -> Version:
-    """Signs a proposal where it stands. Two people may do so at once: who finds his signature gone signs again."""
+async def sign_proposal(
+    settings: Settings, ref: str, signing: Signing, signers: Path | None
+) -> tuple[Version, Signers]:
+    """Signs a proposal where it stands: the version with the signature, and the list by which it is valid."""
     now = SystemClock(settings.scale).now()
     async with LogClient(settings) as client:
-        for _ in range(_ATTEMPTS):
-            table = await _table(client)
-            version = topic.find(table, ref if "@" in ref else f"{ref}@proposed")
-            if version.state != "proposed":
-                raise UserError(f"{ref}: is {version.state}", fix="propose what is to be signed")
-            listed = signers_of(table, signers)
-            text = sign(version.text, signing, listed, at=now, where=version.ref)
-            for record in topic.proposal(table, text, now=now, by=None, where=version.ref):
-                await client.send(record)
-            await client.flush()
-            after = _of_content(await _table(client), text, version.ref)
-            if _signatures(text) <= _signatures(after.text):
-                return after
-            ref = after.ref
-    raise UserError(f"{ref}: others write this proposal at the same time", fix="sign it once more")
+        table = await _table(client)
+        version = topic.find(table, ref if "@" in ref else f"{ref}@proposed")
+        if version.state != "proposed":
+            raise UserError(f"{ref}: is {version.state}", fix="propose what is to be signed")
+        listed = signers_of(table, signers)
+        text, team = sign(version.text, signing, listed, at=now, where=version.ref)
+        await client.send(topic.signed_proposal(version, text, team, now))
+        await client.flush()
+        return _of_content(await _table(client), text, version.ref), listed
 
 
 def signers_of(table: Table, given: Path | None) -> Signers:
@@ -73,10 +67,6 @@ def signers_of(table: Table, given: Path | None) -> Signers:
 def _of_content(table: Table, text: str, where: str) -> Version:
     definition = parse(LeadDefinition, text, where)
     return topic.find(table, f"{definition.name}@{content_digest(definition)}")
-
-
-def _signatures(text: str) -> set[str]:
-    return {each.signature for each in parse(LeadDefinition, text, "").signatures}
 
 
 async def _table(client: LogClient) -> dict[bytes, bytes]:

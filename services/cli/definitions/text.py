@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from baton_schemas.contract import format_time
-from baton_schemas.documents.definition import LeadDefinition, SignatureEntry
+from baton_schemas.documents.definition import LeadDefinition, SignatureEntry, Team
 from baton_schemas.documents.signers import Signers, fingerprint, key_blob
 from baton_schemas.documents.signing import NAMESPACE, canonical_bytes, content_digest
 from services.runtime import sshsig
@@ -19,9 +19,9 @@ Signing = Ed25519PrivateKey | str
 """A key to sign with, or an armored signature that was made elsewhere, as by `ssh-keygen -Y sign`."""
 
 
-def sign(text: str, signing: Signing, signers: Signers, *, at: int, where: str) -> str:
-    """The text with a signature over its content, given at `at` (ms), by whoever holds the key: his name and team come
-    from `signers`.
+def sign(text: str, signing: Signing, signers: Signers, *, at: int, where: str) -> tuple[str, Team]:
+    """The text with a signature over its content, given at `at` (ms), and for which team: who holds the key, and for
+    whom he signs, `signers` says.
 
     Raises UserError when he is not listed or may not sign any more, or a signature is not for this content.
     """
@@ -45,7 +45,7 @@ def sign(text: str, signing: Signing, signers: Signers, *, at: int, where: str) 
     entry = SignatureEntry(
         team=team, by=signer.name, at=at, digest=content_digest(definition), key=name, signature=armored
     )
-    return with_signatures(text, definition, [entry], where)
+    return with_signatures(text, definition, [entry], where), team
 
 
 def with_signatures(text: str, definition: LeadDefinition, entries: Iterable[SignatureEntry], where: str) -> str:

@@ -1,12 +1,12 @@
 """Definitions on `baton.config`: proposed, active, retired; and what an apply and a proposal write of them.
 
-A version is named by its content's digest. A proposal is one record, history another; both stand beside the active set
-and are bounded, so that the topic stays small: every process reads all of it.
+A version is named by its content's digest. Proposals and history stand beside the active set and are bounded, so that
+the topic stays small: every process reads all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -22,7 +22,7 @@ from baton_schemas.configuration import (
     Period,
 )
 from baton_schemas.contract import Contract
-from baton_schemas.documents.definition import LeadDefinition
+from baton_schemas.documents.definition import LeadDefinition, Team
 from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
 from services.cli.definitions.text import with_signatures
@@ -62,10 +62,9 @@ class Version:
 def versions(table: Table, name: str | None = None) -> list[Version]:
     """Every version on the topic, of `name` or of all, the newest first. Records that can't be read are left out."""
     found: dict[tuple[str, str], Version] = {}
-    for proposed in _all(table, PROPOSAL, DefinitionProposed):
-        found[proposed.name, proposed.digest] = Version(
-            proposed.name, proposed.version, proposed.digest, proposed.text, "proposed", proposed.at, proposed.by
-        )
+    for place, records in _proposals(table).items():
+        (known_as, digest), first = place, records[0]
+        found[place] = Version(known_as, first.version, digest, _whole(records), "proposed", first.at, first.by)
     active = _active(table)
     for recorded in _all(table, HISTORY, DefinitionRecorded):
         place, last = (recorded.name, recorded.digest), recorded.periods[-1]
@@ -106,31 +105,33 @@ def find(table: Table, ref: str) -> Version:
 
 
 def proposal(table: Table, text: str, *, now: int, by: str | None, where: str) -> list[Send]:
-    """What puts `text` on the topic as a proposal: in the place of an older text of the same content, whose signatures
-    it keeps, and whose time and proposer; the oldest proposals beyond the bound go. Raises UserError when that content
-    is in force."""
+    """What puts `text` on the topic as a proposal: in the place of an older text of the same content, whose time and
+    proposer it keeps; the oldest proposals beyond the bound go. Raises UserError when that content is in force."""
     definition = parse(LeadDefinition, text, where)
     digest = content_digest(definition)
     if (definition.name, digest) in _active(table):
         raise UserError(f"{definition.name}@{digest[:8]}: is in force already", fix="nothing is left to propose")
-    known = [each for each in _all(table, PROPOSAL, DefinitionProposed) if each.name == definition.name]
-    older = next((each for each in known if each.digest == digest), None)
-    if older is not None:
-        signed = {entry.team: entry for entry in parse(LeadDefinition, older.text, where).signatures}
-        kept = [entry for team, entry in signed.items() if team not in {each.team for each in definition.signatures}]
-        text = with_signatures(text, definition, kept, where) if kept else text
+    known = {place: records for place, records in _proposals(table).items() if place[0] == definition.name}
+    older = known.pop((definition.name, digest), None)
     data = DefinitionProposed(
         name=definition.name,
         version=definition.version,
         digest=digest,
         text=text,
-        at=now if older is None else older.at,
-        by=by if older is None else older.by,
+        at=now if older is None else older[0].at,
+        by=by if older is None else older[0].by,
     )
-    others = [each for each in known if each.digest != digest]
-    others.sort(key=lambda each: each.at, reverse=True)
-    gone = [Send(CONFIG_TOPIC, each.key.encode(), None) for each in others[MOST_PROPOSED - 1 :]]
-    return [_record(data.key, data, now), *gone]
+    latest = sorted(known.values(), key=lambda records: records[0].at, reverse=True)
+    gone = [each for records in latest[MOST_PROPOSED - 1 :] for each in records]
+    return [_record(data.key, data, now), *_tombstones(gone)]
+
+
+def signed_proposal(proposed: Version, text: str, team: Team, now: int) -> Send:
+    """What puts a team's signature, in `text`, beside a proposal."""
+    data = DefinitionProposed(
+        name=proposed.name, version=proposed.number, digest=proposed.digest, text=text, at=now, team=team
+    )
+    return _record(data.key, data, now)
 
 
 def recorded(table: Table, agreed: Mapping[str, tuple[LeadDefinition, str]], now: int, by: str | None) -> list[Send]:
@@ -154,17 +155,37 @@ def recorded(table: Table, agreed: Mapping[str, tuple[LeadDefinition, str]], now
         after[digest] = _with(after.get(digest), definition, digest, text, fresh)
     kept = _bounded(after, agreed)
     sends = [_record(each.key, each, now) for digest, each in kept.items() if before.get(digest) != each]
-    sends += [Send(CONFIG_TOPIC, each.key.encode(), None) for digest, each in before.items() if digest not in kept]
-    return sends + [
-        Send(CONFIG_TOPIC, each.key.encode(), None)
-        for each in _all(table, PROPOSAL, DefinitionProposed)
-        if each.digest in agreed
-    ]
+    sends += _tombstones(each for digest, each in before.items() if digest not in kept)
+    return sends + _tombstones(each for each in _all(table, PROPOSAL, DefinitionProposed) if each.digest in agreed)
 
 
 def stands_beside(key: bytes) -> bool:
     """Whether a record is a proposal or history, and so no part of a set."""
     return key.startswith((PROPOSAL.encode(), HISTORY.encode()))
+
+
+def _proposals(table: Table) -> dict[tuple[str, str], list[DefinitionProposed]]:
+    """The records of each proposal by name and digest: the proposal itself, then what teams signed beside it."""
+    found: dict[tuple[str, str], list[DefinitionProposed]] = {}
+    for each in sorted(_all(table, PROPOSAL, DefinitionProposed), key=lambda one: (one.team is not None, one.at)):
+        found.setdefault((each.name, each.digest), []).append(each)
+    return found
+
+
+def _whole(records: Sequence[DefinitionProposed]) -> str:
+    """The text of a proposal with the signatures that teams put beside it. One that can't be read is left out."""
+    text, name = records[0].text, records[0].name
+    for each in records[1:]:
+        try:
+            entries = [one for one in parse(LeadDefinition, each.text, name).signatures if one.team == each.team]
+            text = with_signatures(text, parse(LeadDefinition, text, name), entries, name)
+        except UserError:
+            continue
+    return text
+
+
+def _tombstones(gone: Iterable[DefinitionProposed | DefinitionRecorded]) -> list[Send]:
+    return [Send(CONFIG_TOPIC, each.key.encode(), None) for each in gone]
 
 
 def _active(table: Table) -> dict[tuple[str, str], tuple[LeadDefinition, str, ConfigManifest]]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import pytest
 
-from baton_schemas.documents.definition import LeadDefinition
+from baton_schemas.documents.definition import LeadDefinition, Team
 from baton_schemas.documents.signing import content_digest
 from services.cli.apply import plan_set
 from services.cli.config_folder import Documents
-from services.cli.definitions.topic import MOST_PROPOSED, MOST_RETIRED, Version, find, proposal, versions
+from services.cli.definitions.topic import (
+    MOST_PROPOSED,
+    MOST_RETIRED,
+    Version,
+    find,
+    proposal,
+    signed_proposal,
+    versions,
+)
 from services.runtime.config_set import CONFIG_TOPIC, active_set
 from services.runtime.documents import parse
 from services.runtime.effects import Send
@@ -57,6 +65,10 @@ class Topic:
         self.now += 1000
         self.take(proposal(self.table, text, now=self.now, by=by, where="d"))
 
+    def sign(self, seen: Version, team: Team) -> None:
+        self.now += 1000
+        self.take([signed_proposal(seen, signed_by(team, seen.text), team, self.now)])
+
     def told(self) -> list[tuple[int, str, int]]:
         return [(each.number, each.state, each.at) for each in versions(self.table, "small")]
 
@@ -68,15 +80,18 @@ def test_a_draft_is_proposed_signed_by_both_applied_and_later_retired() -> None:
     topic.propose(draft, "Mia")
     assert topic.told() == [(2, "proposed", 2000), (1, "active", 1000)]
     assert digest(active_set(Globals({CONFIG_TOPIC: topic.table})).of("definition")["definition"]) == digest(SIGNED)
-    topic.propose(signed_by("sales", draft))
-    topic.propose(signed_by("marketing", draft))
+    seen = find(topic.table, "small@proposed")
+    topic.sign(seen, "sales")
+    topic.sign(seen, "marketing")  # at the same time: neither had seen the other's
+    topic.propose(draft)  # once more, unsigned
     proposed = find(topic.table, "small@proposed")
     assert {each.team for each in parse(LeadDefinition, proposed.text, "d").signatures} == {"marketing", "sales"}
     assert (proposed.by, proposed.at) == ("Mia", 2000)
     topic.apply(proposed.text)
-    assert topic.told() == [(2, "active", 5000), (1, "retired", 1000)]
+    assert topic.told() == [(2, "active", 6000), (1, "retired", 1000)]
+    assert not [key for key in topic.table if key.startswith(b"proposal/")]
     (_, first) = versions(topic.table, "small")
-    assert [(each.since, each.until, each.by) for each in first.periods] == [(1000, 5000, "Ops")]
+    assert [(each.since, each.until, each.by) for each in first.periods] == [(1000, 6000, "Ops")]
     assert find(topic.table, "small").number == 2
 
 

@@ -120,7 +120,7 @@ def test_one_of_several_signers_of_a_team_is_enough() -> None:
     ines = f"marketing: [{{name: Ines, key: {public_line(STRANGER)}}}, {{name: Mia, key: {public_line(KEYS['marketing'])}}}]\n"  # noqa: E501
     people = signers(ines + listed("sales"))
     check_signed(definition(SIGNED), people)
-    by_ines = sign(signed_by("sales", DEFINITION), STRANGER, people, at=AT, where="d")
+    by_ines, _ = sign(signed_by("sales", DEFINITION), STRANGER, people, at=AT, where="d")
     assert [each.by for each in check_signed(definition(by_ines), people)] == ["Ines", "Sam"]
 
 
