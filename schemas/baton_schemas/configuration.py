@@ -58,8 +58,8 @@ class ConfigManifest(Contract):
 class DefinitionProposed(Contract):
     """A lead definition that one team wants, for the other to look at and sign. In force is none of it.
 
-    `text` is the document, `digest` that of its content, which no signature changes. Whoever signs it writes a record of
-    his `team` beside it, his signature in the text: so nobody writes over what the other team signed meanwhile.
+    `text` is the document, `digest` that of its content, which no signature changes. Whoever signs it writes a record
+    of his `team` beside it, his signature in the text: so nobody writes over what the other team signed meanwhile.
     """
 
     TYPE: ClassVar[str] = "baton.definition.proposed.v1"
