@@ -91,3 +91,5 @@ def test_from_a_draft_to_what_was_before(folder: Path) -> None:
     assert "Marketing for marketing" in older["signed"]
     assert "enter 30 -> 28 (-2)" in baton("definition", "diff", "term-deposit@2", "term-deposit@1")
     assert "retired on" in baton("definition", "show", "term-deposit@1")
+    late = refused("definition", "sign", "--proposed", "term-deposit@1", "--key", folder / "sales")
+    assert "is retired - propose what is to be signed" in late

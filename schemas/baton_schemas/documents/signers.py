@@ -22,10 +22,7 @@ _HEAD = len(ED25519).to_bytes(4, "big") + ED25519.encode() + (32).to_bytes(4, "b
 
 
 def key_blob(line: str) -> bytes:
-    """The key of a line as it stands in `id_ed25519.pub`, as OpenSSH packs it. Raises ValueError when it is none.
-
-    Of the many ways to write the same bytes in base64 only the proper one counts.
-    """
+    """The key of a line as it stands in `id_ed25519.pub`, as OpenSSH packs it. Raises ValueError when it is none."""
     kind, _, rest = line.strip().partition(" ")
     if "PRIVATE KEY" in line:
         raise ValueError("this is a private key, nobody else may ever see it: list the line of the .pub file")
@@ -36,7 +33,7 @@ def key_blob(line: str) -> bytes:
         blob = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         blob = b""
-    if len(blob) != len(_HEAD) + 32 or not blob.startswith(_HEAD) or b64encode(blob).decode() != text:
+    if len(blob) != len(_HEAD) + 32 or not blob.startswith(_HEAD):
         raise ValueError("not a whole Ed25519 key: copy the line of the .pub file once more")
     return blob
 

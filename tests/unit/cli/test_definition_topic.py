@@ -105,6 +105,16 @@ def test_what_was_retired_can_come_back_and_both_times_are_kept() -> None:
     assert topic.told() == [(2, "proposed", 4000), (1, "active", 3000)]
 
 
+def test_what_was_in_force_before_there_was_a_history_is_in_it_from_then_on() -> None:
+    topic = Topic()
+    topic.apply(SIGNED)
+    topic.table = {key: value for key, value in topic.table.items() if not key.startswith(b"history/")}
+    assert topic.told() == [(1, "active", 1000)]
+    topic.apply(version(2))
+    assert topic.told() == [(2, "active", 2000), (1, "retired", 1000)]
+    assert find(topic.table, "small@1").text == SIGNED
+
+
 @pytest.mark.parametrize("most", range(6))
 def test_an_apply_that_is_cut_short_anywhere_is_made_up_for_by_the_next(most: int) -> None:
     topic = Topic()

@@ -358,7 +358,7 @@ def test_an_altered_or_unsigned_set_leaves_the_last_good_one_in_force(broken: di
     story = Story()
     story.route("h1")
     agreed = story.definition
-    other = "reasons: [{code: other, label: Other, applies_to: [rejected], fault: fit, learning: bad}]"
+    other = "reasons: [{code: other, label: Other, applies_to: [rejected, lost], fault: fit, learning: bad}]"
     story.configure(agreed.model_copy(update=broken), other)
     story.answer("h1", "rejected", "not_now")
     assert labels(story) == [(1, False, "rejected")], "the reasons of the last good set"
