@@ -113,14 +113,13 @@ async def publish_set(client: LogClient, documents: Documents, *, now: int, by: 
         for record in step:
             await client.send(record)
         await client.flush()
-    return changes
+    return msgspec.structs.replace(changes, warnings=remarks_of(documents, now))
 
 
 async def _apply(settings: Settings, documents: Documents, by: str | None) -> Changes:
     now = SystemClock(settings.scale).now()
     async with LogClient(settings) as client:
-        changes = await publish_set(client, documents, now=now, by=by)
-    return msgspec.structs.replace(changes, warnings=remarks_of(documents, now))
+        return await publish_set(client, documents, now=now, by=by)
 
 
 def _record(key: str, data: Contract, id: str, now: int) -> Send:

@@ -77,13 +77,15 @@ def test_from_a_draft_to_what_was_before(folder: Path) -> None:
     assert "active since" in baton("definition", "show", "term-deposit")
     assert "is in force already" in refused("definition", "propose", file)
 
-    file.write_text(file.read_text().replace("enter: 28", "enter: 30").replace("version: 1", "version: 2"))
+    newer_text = file.read_text().replace("enter: 28", "enter: 30").replace("version: 1", "version: 2")
+    file.write_text(newer_text.replace("review_by: 2027-12-31", "review_by: 2020-01-31"))
     assert "thresholds.enter 28 -> 30 (+2)" in baton("definition", "diff", "term-deposit", file)
     assert "altered after sales signed" in refused("apply", config)
     assert [each["state"] for each in json.loads(baton("definition", "history", "--json"))] == ["active"]
     for team in ("marketing", "sales"):
         baton("definition", "sign", file, "--key", folder / team)
-    baton("apply", config, "--by", "Ops")
+    (warning,) = json.loads(baton("apply", config, "--by", "Ops", "--json"))["warnings"]
+    assert warning.startswith("term-deposit: review_by: 2020-01-31 is")
     newer, older = json.loads(baton("definition", "history", "term-deposit", "--json"))
     assert (newer["version"], newer["state"], older["version"], older["state"]) == (2, "active", 1, "retired")
     assert older["digest"] == proposed["digest"]

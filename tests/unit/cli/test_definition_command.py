@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,34 @@ def test_without_a_list_of_signers_nobody_can_sign_and_check_says_so(office: Off
     checked = baton("check", office.file)
     assert checked.exit_code == 1
     assert "can't be checked" in checked.output
+
+
+def test_a_terminal_is_asked_for_the_passphrase(office: Office) -> None:
+    keyboard, terminal = os.openpty()
+    command = [sys.executable, "-m", "services.cli", "definition", "sign", office.file, "--key", office.keys["Sam"]]
+    with subprocess.Popen(
+        command,
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    ) as signing:
+        assert signing.stderr is not None
+        prompt = f"Passphrase of {office.keys['Sam']}: ".encode()
+        heard = b""
+        while not heard.endswith(prompt):
+            letter = signing.stderr.read(1)
+            assert letter, heard
+            heard += letter
+        os.write(keyboard, b"open sesame\n")
+        told, _ = signing.communicate(timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
+    assert signing.returncode == 0
+    assert b"sales: Sam" in told
+    assert b"sesame" not in told
 
 
 def test_the_difference_is_said_in_points_and_as_values(office: Office) -> None:
