@@ -12,8 +12,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from baton_schemas.contract import Contract, Name, Part, Text, Time
+from baton_schemas.documents.definition import Team
 
-Team = Literal["marketing", "sales"]
 ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers"]
 MANIFEST_KEY = "set/active"
 PROPOSAL, HISTORY = "proposal/", "history/"
