@@ -65,7 +65,8 @@ def test_without_a_list_of_signers_nobody_can_sign_and_check_says_so(office: Off
 
 def test_a_terminal_is_asked_for_the_passphrase(office: Office) -> None:
     keyboard, terminal = os.openpty()
-    command = [sys.executable, "-m", "services.cli", "definition", "sign", office.file, "--key", office.keys["Sam"]]
+    files = [str(office.file), "--key", str(office.keys["Sam"])]
+    command = [sys.executable, "-m", "services.cli", "definition", "sign", *files]
     with subprocess.Popen(
         command,
         stdin=terminal,
