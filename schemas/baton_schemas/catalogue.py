@@ -127,7 +127,15 @@ _ALL = (
     Topic("feedback.labels", "definition", (feedback.OutcomeLabelled,), retention_ms=365 * DAY_MS, internal=True),
     _compacted("scoring.models", "definition", feedback.ModelPublished, partitions=1),
     Topic("scoring.notices", "definition", (feedback.ChangeNotice,)),
-    _compacted("baton.config", "kind/name", configuration.ConfigItem, configuration.ConfigManifest, partitions=1),
+    _compacted(
+        "baton.config",
+        "kind/name",
+        configuration.ConfigItem,
+        configuration.ConfigManifest,
+        configuration.DefinitionProposed,
+        configuration.DefinitionRecorded,
+        partitions=1,
+    ),
     _compacted("baton.skips", "position", configuration.SkipRequested, partitions=1),
     _compacted("privacy.erasures", "person", configuration.ErasureRequested, partitions=1, outside=True),
 )

@@ -1,7 +1,8 @@
 """How configuration travels: every file of a set as a content-addressed item, then one manifest that makes it active.
 
 Items come first, the manifest last, old items' tombstones after it; so a reader in order always sees a whole set, and
-a crash in the middle of `baton apply` leaves the old one in force.
+a crash in the middle of `baton apply` leaves the old one in force. Beside them stand definitions that are proposed, and
+a bounded history of those that were in force; no service reads either.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from baton_schemas.contract import Contract, Name, Part, Text, Time
+from baton_schemas.documents.definition import Team
 
-ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons"]
+ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers"]
 MANIFEST_KEY = "set/active"
+PROPOSAL, HISTORY = "proposal/", "history/"
+"""What the keys of records begin with that stand beside the active set."""
 
 
 class ConfigItem(Contract):
@@ -49,6 +53,55 @@ class ConfigManifest(Contract):
     entries: list[ManifestEntry]
     applied_at: Time
     applied_by: Name | None = None
+
+
+class DefinitionProposed(Contract):
+    """A lead definition that one team wants, for the other to look at and sign. In force is none of it.
+
+    `text` is the document, `digest` that of its content, which no signature changes. Whoever signs it writes a record
+    of his `team` beside it, his signature in the text: so nobody writes over what the other team signed meanwhile.
+    """
+
+    TYPE: ClassVar[str] = "baton.definition.proposed.v1"
+
+    name: Name
+    version: int = Field(ge=1)
+    digest: Name
+    text: str = Field(max_length=900_000)
+    at: Time
+    by: Name | None = None
+    team: Team | None = None
+
+    @property
+    def key(self) -> str:
+        """Its key on `baton.config`."""
+        own = "" if self.team is None else f"/{self.team}"
+        return f"{PROPOSAL}definition/{self.name}@{self.digest[:16]}{own}"
+
+
+class Period(Part):
+    """From when to when something was in force; `until` is absent while it is."""
+
+    since: Time
+    until: Time | None = None
+    by: Name | None = None
+
+
+class DefinitionRecorded(Contract):
+    """A lead definition that is or was in force, as it was signed, and when: what is retired can be looked up."""
+
+    TYPE: ClassVar[str] = "baton.definition.recorded.v1"
+
+    name: Name
+    version: int = Field(ge=1)
+    digest: Name
+    text: str = Field(max_length=900_000)
+    periods: list[Period] = Field(min_length=1, max_length=100)
+
+    @property
+    def key(self) -> str:
+        """Its key on `baton.config`."""
+        return f"{HISTORY}definition/{self.name}@{self.digest[:16]}"
 
 
 class ErasureRequested(Contract):

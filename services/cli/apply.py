@@ -11,23 +11,27 @@ import typer
 
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigKind, ConfigManifest, ManifestEntry
 from baton_schemas.contract import Contract
+from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
-from services.cli.config_folder import Documents, check_set, read_folder
+from services.cli.config_folder import Documents, check_set, read_folder, remarks_of
+from services.cli.definitions.topic import recorded, stands_beside
 from services.cli.home import cluster
-from services.cli.terminal import JsonOption, out, run, say_json
+from services.cli.terminal import JsonOption, out, run, say_json, warn
 from services.runtime.clock import SystemClock
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set, digest_of, set_id_of
 from services.runtime.effects import Send
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.processor import Globals
 from services.runtime.settings import Settings
+from services.scorer import definition as definitions
 
 SOURCE = "/baton/apply"
 app = typer.Typer()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What an apply changed against the set that was active. Documents are `kind/name`."""
+    """What an apply changed against the set that was active. Documents are `kind/name`; `warnings` say of definitions
+    what both teams should know though they are in force."""
 
     set_id: str
     before: str
@@ -36,6 +40,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     removed: list[str] = []
     same: list[str] = []
     applied: bool = False
+    warnings: list[str] = []
 
 
 @app.command()
@@ -56,7 +61,12 @@ def apply(
     documents = read_folder(folder)
     check_set(documents, folder)
     if check:
-        say_json({"valid": True}) if json else out().print(f"{folder}: {len(documents)} documents, no problem")
+        warnings = remarks_of(documents, SystemClock().now())
+        if json:
+            say_json({"valid": True, "warnings": warnings})
+            return
+        out().print(f"{folder}: {len(documents)} documents, no problem")
+        warn(warnings)
         return
     with cluster() as settings:
         changes = run(_apply(settings, documents, by))
@@ -68,8 +78,8 @@ def plan_set(
 ) -> tuple[Changes, list[list[Send]]]:
     """What an apply publishes over the table `present`, in steps of which each must be on the log before the next.
 
-    First the items, then the manifest that makes them active, then tombstones of items that are not named any more.
-    Nothing when nothing changed.
+    First the items, then the manifest that makes them active, then the history of definitions, and tombstones of items
+    that are not named any more. Nothing when nothing changed.
     """
     try:
         active = active_set(Globals({CONFIG_TOPIC: present}))
@@ -80,14 +90,17 @@ def plan_set(
     entries = [ManifestEntry(kind=item.kind, name=item.name, digest=item.digest) for item in items]
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=now, applied_by=by)
     changes = _changes(manifest, before, digests)
-    if not changes.applied:
-        return changes, []
-    fresh = [item for item in items if present.get(item.key.encode()) != item.to_json()]
     kept = {item.key.encode() for item in items} | {MANIFEST_KEY.encode()}
+    agreed = [(definitions.read(text, name), text) for (kind, name), text in documents.items() if kind == "definition"]
+    history = recorded(present, {content_digest(each): (each, text) for each, text in agreed}, now, by)
+    old = [Send(CONFIG_TOPIC, key, None) for key in present if key not in kept and not stands_beside(key)]
+    if not changes.applied:
+        return changes, [history + old] if history or old else []
+    fresh = [item for item in items if present.get(item.key.encode()) != item.to_json()]
     return changes, [
         [_record(item.key, item, f"{item.key}:{manifest.set_id}", now) for item in fresh],
         [_record(MANIFEST_KEY, manifest, f"{manifest.set_id}:{now}", now)],
-        [Send(CONFIG_TOPIC, key, None) for key in present if key not in kept],
+        history + old,
     ]
 
 
@@ -100,12 +113,13 @@ async def publish_set(client: LogClient, documents: Documents, *, now: int, by: 
         for record in step:
             await client.send(record)
         await client.flush()
-    return changes
+    return msgspec.structs.replace(changes, warnings=remarks_of(documents, now))
 
 
 async def _apply(settings: Settings, documents: Documents, by: str | None) -> Changes:
+    now = SystemClock(settings.scale).now()
     async with LogClient(settings) as client:
-        return await publish_set(client, documents, now=SystemClock(settings.scale).now(), by=by)
+        return await publish_set(client, documents, now=now, by=by)
 
 
 def _record(key: str, data: Contract, id: str, now: int) -> Send:
@@ -133,6 +147,7 @@ def _tell(changes: Changes, *, json: bool) -> None:
     console = out()
     if not changes.applied:
         console.print(f"set {changes.set_id} was active already; nothing changed")
+        warn(changes.warnings)
         return
     for word, names, colour in (
         ("new", changes.added, "green"),
@@ -143,3 +158,4 @@ def _tell(changes: Changes, *, json: bool) -> None:
         for name in names:
             console.print(f"[{colour}]{word:8}[/] {name}")
     console.print(f"set {changes.set_id} is active (before: {changes.before})")
+    warn(changes.warnings)

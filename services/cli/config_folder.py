@@ -14,9 +14,11 @@ from typing import get_args
 from baton_schemas.configuration import ConfigKind
 from baton_schemas.documents.definition import LeadDefinition, near
 from baton_schemas.documents.reasons import Reasons
+from baton_schemas.documents.signers import Signers
 from baton_schemas.documents.sla import SlaPolicies
 from services.feedback.reasons import Catalogue
 from services.router import checks
+from services.runtime.agreement import check_signed, read_signers, remarks, standing
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.scorer import definition as definitions
@@ -52,9 +54,11 @@ def read_folder(folder: Path) -> Documents:
 def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> None:
     """Raises UserError with every problem, one a line: `file:line: field: what is wrong`."""
     problems: list[str] = []
+    signers: list[Signers] = []
+    problems += _attempt(lambda: signers.append(signers_of(documents, folder)))
     for (kind, name), text in sorted(documents.items()):
         if kind == "definition":
-            problems += _attempt(partial(_signed, text, f"{folder}/{name}.yaml"))
+            problems += _attempt(partial(_signed, text, f"{folder}/{name}.yaml", *signers))
     for kind in ("definition", "reasons"):
         if not any(each == kind for each, _ in documents):
             problems.append(f"{folder}: {kind}: none - a set needs one, in a file named {kind}.yaml")
@@ -96,13 +100,43 @@ def _unknown_reasons(
                 yield f": definition {definition.name!r}: cool_downs: no reason `{code}`{near(code, known)}"
 
 
-def _signed(text: str, where: str) -> None:
-    definition = definitions.read(text, where)
+def remarks_of(documents: Mapping[tuple[ConfigKind, str], str], now: int) -> list[str]:
+    """What both teams should know of the definitions of a set that `check_set` has passed."""
+    signers = read_signers({name: text for (kind, name), text in documents.items() if kind == "signers"})
+    found = []
+    for (kind, name), text in sorted(documents.items()):
+        if kind == "definition":
+            definition = definitions.read(text, name)
+            said = remarks(definition, standing(definition, signers).approvals, now)
+            found += [f"{definition.name}: {each}" for each in said]
+    return found
+
+
+def signers_of(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> Signers:
+    """Who may sign, as a folder says. Raises UserError with every problem of the document."""
+    found = {name: text for (kind, name), text in documents.items() if kind == "signers"}
+    if len(found) == 1:
+        return read_signers(found, f"{folder}/{{}}.yaml")
+    try:
+        return read_signers(found)
+    except UserError as error:
+        raise UserError(f"{folder}: {error}") from None
+
+
+def check_definition(definition: LeadDefinition, where: str) -> None:
+    """Raises UserError when a definition that is right as a document must not judge leads."""
     if not definition.required:
         fix = "name evidence that a lead needs besides points, or downloads alone earn a sales call"
         raise UserError(f"{where}: required: none - {fix}")
+
+
+def _signed(text: str, where: str, *signers: Signers) -> None:
+    """Without `signers` there is nothing to check signatures against, and that is said elsewhere."""
+    definition = definitions.read(text, where)
+    check_definition(definition, where)
     try:
-        definitions.check_signed(definition)
+        for each in signers:
+            check_signed(definition, each)
     except UserError as error:
         raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
 

@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("services.cli.worker", "One service in this process: scorer, router or feedback."),
     "topics": ("services.cli.topics", "Topics: apply, check."),
     "apply": ("services.cli.apply", "Make a folder of documents the active configuration."),
-    "sign": ("services.cli.sign", "Sign a lead definition for marketing or sales."),
+    "definition": ("services.cli.definition", "What a good lead is: check, propose, sign, show, compare."),
     "publish": ("services.cli.publish", "Publish a file of events: CloudEvents, Segment calls, CSV."),
     "tail": ("services.cli.tail", "Follow a topic."),
     "explain": ("services.cli.explain", "The life of a lead or a handoff, with every reason."),

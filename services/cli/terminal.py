@@ -7,7 +7,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from services.runtime.errors import Transient, UserError
@@ -39,6 +40,14 @@ def own_name() -> str:
     """What to type for this program: `baton` where the shell finds one, else the path by which it was called."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "baton" and shutil.which("baton") is None else "baton"
+
+
+def warn(lines: Iterable[str]) -> None:
+    """What a person should know though the command did its work, on standard error."""
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.soft_wrap = not console.is_terminal
+    for line in lines:
+        console.print("[yellow]warning:[/]", escape(line))
 
 
 def say_json(value: Any) -> None:

@@ -29,7 +29,7 @@ from services.cli.home import (
 from services.cli.services import SHADOW
 from services.cli.supervisor import Supervisor
 from services.cli.system import apply_first, create_topics
-from services.cli.terminal import ShadowOption, out, run
+from services.cli.terminal import ShadowOption, out, run, warn
 from services.runtime.clock import SystemClock
 from services.runtime.embedded.broker import Broker, BrokerOptions
 from services.runtime.settings import Settings, check_time, load
@@ -74,6 +74,7 @@ def up(
             console.print(f"time runs {settings.clock_rate:g} times as fast (BATON_CLOCK_RATE)")
         changes = run(apply_first(settings, config))
         console.print("configuration: as it was" if changes is None else f"configuration: set {changes.set_id} applied")
+        warn(() if changes is None else changes.warnings)
         where = None if logs else settings.data_dir / "logs"
         beside = {SHADOW: ("worker", SHADOW)} if settings.shadow else {}
         with Supervisor(environment(settings), where, say=console.print, also=beside) as supervisor:

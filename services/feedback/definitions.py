@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.documents.reasons import Reasons
-from baton_schemas.documents.signing import signed_digest
+from baton_schemas.documents.signing import judging_digest
 from services.feedback.calibration import Scorecard, SignedCriterion
 from services.feedback.reasons import Catalogue
-from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
+from services.runtime.agreement import agreed_in
+from services.runtime.config_set import CONFIG_TOPIC, EMPTY, BrokenSetError, active_set
 from services.runtime.documents import parse
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
@@ -30,28 +31,34 @@ class Agreements:
     def __init__(self) -> None:
         self._offset: int | None = None
         self._agreement: Agreement | None = None
+        self.refusal: str | None = None
+        """Why the configuration on the topic is not in force, or None when it is."""
 
     def in_force(self, snapshot: Globals) -> Agreement:
         """What counts now. Raises Transient when there never was a usable set: the lane holds until there is."""
         offset = snapshot.offsets.get(CONFIG_TOPIC, 0)
         if offset != self._offset:
-            self._agreement = _compiled(snapshot) or self._agreement
+            self._take_up(snapshot)
             self._offset = offset
         if self._agreement is None:
-            raise Transient("no configuration: run `baton apply config/`")
+            raise Transient(self.refusal or "no configuration: run `baton apply config/`")
         return self._agreement
 
+    def _take_up(self, snapshot: Globals) -> None:
+        try:
+            self._agreement = _compiled(snapshot)
+            self.refusal = None
+        except (BrokenSetError, UserError, ValueError) as error:
+            self.refusal = str(error)
 
-def scorecard_of(definition: LeadDefinition) -> Scorecard | None:
-    """What learning needs of a definition, or None unless both teams signed exactly this content."""
-    digest = signed_digest(definition)
-    if digest is None:
-        return None
+
+def scorecard_of(definition: LeadDefinition) -> Scorecard:
+    """What learning needs of a definition."""
     learning = definition.learning
     labels = definition.labels
     return Scorecard(
         name=definition.name,
-        digest=digest,
+        digest=judging_digest(definition),
         points_to_double_odds=definition.points_to_double_odds,
         criteria=tuple(
             SignedCriterion(code, labels[code], round(points * 10), frozen=points == 0 or code in learning.frozen)
@@ -65,17 +72,13 @@ def scorecard_of(definition: LeadDefinition) -> Scorecard | None:
     )
 
 
-def _compiled(snapshot: Globals) -> Agreement | None:
-    try:
-        documents = active_set(snapshot)
-        reasons = [parse(Reasons, text, f"reasons/{name}") for name, text in documents.of("reasons").items()]
-        definitions = [
-            parse(LeadDefinition, text, f"definition/{name}") for name, text in documents.of("definition").items()
-        ]
-        catalogue = Catalogue(reasons)
-    except (BrokenSetError, UserError, ValueError):
-        return None
-    cards = [card for definition in definitions if (card := scorecard_of(definition)) is not None]
-    if len(catalogue) == 0 or not cards:
-        return None
+def _compiled(snapshot: Globals) -> Agreement:
+    """Raises UserError, BrokenSetError or ValueError when a set may not be in force."""
+    found = active_set(snapshot)
+    if found is EMPTY:
+        raise UserError("no configuration", fix="run `baton apply config/`")
+    catalogue = Catalogue([parse(Reasons, text, f"reasons/{name}") for name, text in found.of("reasons").items()])
+    if len(catalogue) == 0:
+        raise UserError("reasons: none")
+    cards = [scorecard_of(agreed.definition) for agreed in agreed_in(found).values()]
     return Agreement(catalogue, {card.name: card for card in cards})

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from services.feedback import definition_side, handoff_side, waiting
 from services.feedback.definition_side import DefinitionSide
-from services.feedback.definitions import Agreements
+from services.feedback.definitions import Agreement, Agreements
 from services.feedback.erasures import Erasures
 from services.feedback.handoff_side import HandoffSide
-from services.runtime.effects import DeadLetter, Effects
+from services.runtime.effects import DeadLetter, Effects, Observation
 from services.runtime.errors import Permanent
 from services.runtime.processor import Context
 from services.runtime.record import Batch
 from services.runtime.state import State
 
 LABELS_TOPIC = "feedback.labels"
+REFUSED = "baton_config_refused_total"
 
 
 class FeedbackProcessor:
@@ -45,7 +46,7 @@ class FeedbackProcessor:
     def process(self, batch: Batch, state: State, context: Context) -> Effects:
         """Record by record; one that can't be used is a dead letter, the others go on. Raises Transient while there
         is no configuration."""
-        agreement = self._agreements.in_force(context.globals)
+        agreement, refused = self._in_force(context)
         side: HandoffSide | DefinitionSide
         if batch.topic == LABELS_TOPIC:
             side = definitions = DefinitionSide(state, context, agreement)
@@ -60,19 +61,31 @@ class FeedbackProcessor:
             except Permanent as error:
                 letters.append(DeadLetter(record, error.code, error.field, error.fix))
         effects = side.effects()
+        effects.observations.extend(refused)
         effects.dead_letters.extend(letters)
         return effects
 
     def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
         """`expire`: answers that waited in vain. `forget`: a handoff that is over. `consider`: the daily look."""
-        agreement = self._agreements.in_force(context.globals)
+        agreement, refused = self._in_force(context)
         if name == definition_side.CONSIDER:
             definitions = DefinitionSide(state, context, agreement)
             definitions.considered(key.removeprefix(definition_side.CHAIN), due)
-            return definitions.effects()
+            effects = definitions.effects()
+            effects.observations.extend(refused)
+            return effects
         handoffs = HandoffSide(state, context, agreement, Erasures(context.globals))
         if name == waiting.EXPIRE:
             handoffs.expired(key.removeprefix(waiting.PREFIX), due)
         elif name == handoff_side.FORGET:
             handoffs.forget(key.removeprefix(handoff_side.PREFIX))
-        return handoffs.effects()
+        effects = handoffs.effects()
+        effects.observations.extend(refused)
+        return effects
+
+    def _in_force(self, context: Context) -> tuple[Agreement, list[Observation]]:
+        """The agreement in force; a newer set that was refused just now is told once."""
+        before = self._agreements.refusal
+        agreement, refusal = self._agreements.in_force(context.globals), self._agreements.refusal
+        told = refusal is not None and refusal != before
+        return agreement, [Observation(REFUSED, 1.0, (self.name,))] if told else []

@@ -1,4 +1,8 @@
-"""Which rules are in force: compiled once per set; a set that can't work leaves the last good one in force."""
+"""Which rules are in force: compiled once per set; a set that can't work leaves the last good one in force.
+
+The router needs nothing of the lead definition, and still refuses a set whose definition is not signed by both teams or
+was altered: scorer and feedback refuse it, and no part of a set is in force without the others (L7).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from pydantic import ValidationError
 
 from services.router.checks import rules_of
 from services.router.rules import Rules
+from services.runtime.agreement import agreed_in
 from services.runtime.config_set import CONFIG_TOPIC, EMPTY, BrokenSetError, active_set
 from services.runtime.effects import Effects, Observation
 from services.runtime.errors import Transient, UserError
@@ -36,6 +41,7 @@ class Rulebook:
             found = active_set(snapshot)
             if found is EMPTY or (self._rules is not None and self._rules.set_id == found.set_id):
                 return
+            agreed_in(found)
             self._rules = rules_of(found.documents, found.set_id)
         except (BrokenSetError, UserError, ValidationError):
             effects.observations.append(Observation(REFUSED, 1.0, ("router",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from services.runtime.errors import UserError
 
 MAX_BYTES = 900_000
 _MAX_DEPTH = 40
+_PLACE = re.compile(r"([a-z_]\w*(?:\.\w+)+): ")
 
 D = TypeVar("D", bound=Document)
 
@@ -114,6 +116,9 @@ def _problem(model: type[Document], root: yaml.Node, item: Any, where: str) -> s
     path: tuple[str | int, ...] = item["loc"]
     field = ".".join(str(part) for part in path)
     message = item["msg"].removeprefix("Value error, ")
+    if not path and (named := _PLACE.match(message)):  # what does not hold between parts says where in its own words
+        path = tuple(int(part) if part.isdigit() else part for part in named[1].split("."))
+        field, message = named[1], message[named.end() :]
     if item["type"] == "extra_forbidden":
         message = "unknown field" + _near_miss(model, path)
     elif item["type"] == "missing":

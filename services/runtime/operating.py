@@ -22,7 +22,9 @@ from baton_schemas.documents.sla import SlaPolicies
 from baton_schemas.documents.territories import Territories
 from services.runtime import log_events
 from services.runtime.broker_offsets import BrokerOffsets
+from services.runtime.clock import SystemClock
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, ConfigSet, active_set
+from services.runtime.definition_watch import DefinitionWatch
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.runtime.health import application
@@ -59,6 +61,8 @@ class Operating:
         self._settings = settings
         self._end = end
         self._taken_up = 0
+        self._definitions = DefinitionWatch(self.metrics)
+        self._clock = SystemClock(settings.scale)
 
     @asynccontextmanager
     async def beside(self, core: Core) -> AsyncIterator[None]:
@@ -106,6 +110,7 @@ class Operating:
         for topic, offset in core.globals.offsets.items():
             metrics.set("baton_globals_offset", offset, topic)
         self.take_up(core.globals)
+        self._definitions.look(core.globals, self._clock.now())
 
     def take_up(self, snapshot: Globals) -> None:
         """Makes the SLA targets in force edges of the first-touch histogram, and shows every clock that can run at

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from baton_schemas.configuration import ErasureRequested
 from baton_schemas.feedback import ModelPublished
+from services.runtime.agreement import agreed_in
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
-from services.scorer.definition import Rules, check_signed, compile_rules, read
+from services.scorer.definition import Rules, compile_rules
 
 MODELS_TOPIC = "scoring.models"
 ERASURES_TOPIC = "privacy.erasures"
@@ -53,15 +54,14 @@ class InForce:
 
 def compiled(snapshot: Globals) -> Rules:
     """The rules in a snapshot. Raises UserError or BrokenSetError when they may not be in force."""
-    texts = active_set(snapshot).of("definition")
+    found = active_set(snapshot)
+    texts = found.of("definition")
     if not texts:
         raise UserError("no configuration", fix="run `baton apply config/`")
     if len(texts) > 1:
         raise UserError(f"definitions {', '.join(texts)}: several at once", fix="apply one lead definition")
-    ((name, text),) = texts.items()
-    definition = read(text, f"definition/{name}")
-    check_signed(definition)
-    return compile_rules(definition, _model(snapshot, definition.name))
+    (agreed,) = agreed_in(found).values()
+    return compile_rules(agreed.definition, _model(snapshot, agreed.definition.name), agreed.approvals)
 
 
 def erased_at(erasures: Mapping[bytes, bytes], key: bytes) -> int | None:

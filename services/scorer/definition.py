@@ -1,22 +1,17 @@
-"""The lead definition as the scorer uses it: checked, signed by both teams, compiled once.
-
-Points become integer tenths, conditions closures, criteria are found by action. The digest is taken over the parsed
-content, so comments and layout may change after signing and nothing else may.
-"""
+"""The lead definition as the scorer uses it: compiled once. Points become integer tenths, conditions closures, criteria
+are found by action."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from baton_schemas.contract import format_time
-from baton_schemas.documents.definition import TEAMS, LeadDefinition, RequiredEvidence, SignatureEntry, Team
-from baton_schemas.documents.signing import content_digest
+from baton_schemas.documents.definition import LeadDefinition, RequiredEvidence
+from baton_schemas.documents.signing import judging_digest
 from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
+from services.runtime.agreement import Approval
 from services.runtime.documents import parse
-from services.runtime.errors import UserError
 from services.scorer.conditions import Test, compile_condition
 from services.scorer.criteria import Asked, EngagementRule, Scorecard, compile_scorecard, tenths
 from services.scorer.fit import Fit, FitRule
@@ -72,54 +67,17 @@ class Rules:
     signatures: tuple[Signature, ...]
 
 
-def check_signed(definition: LeadDefinition) -> None:
-    """Raises UserError, one problem a line, unless both teams have signed exactly this content."""
-    current = content_digest(definition)
-    by_team = {signature.team: signature for signature in definition.signatures}
-    problems = []
-    for team in TEAMS:
-        signature = by_team.get(team)
-        if signature is None:
-            problems.append(f"definition {definition.name}: signatures: {team} has not signed")
-        elif signature.digest != current:
-            problems.append(f"definition {definition.name}: signatures: altered after {team} signed")
-    if problems:
-        raise UserError("\n".join(problems), fix=f"have it signed (digest {current})")
-
-
 def read(text: str, where: str) -> LeadDefinition:
     """The definition in a YAML text, checked but for its signatures. UserError names line, field and fix."""
     return parse(LeadDefinition, text, where)
 
 
-def sign(text: str, *, team: Team, by: str, at: int, where: str = "definition.yaml") -> str:
-    """The text with the team's signature over its content, signed by `by` at `at` (ms).
-
-    The `signatures` block is written anew at the end of the text; signatures over other content are left out.
-    """
-    definition = read(text, where)
-    current = content_digest(definition)
-    entry = SignatureEntry(team=team, by=by, at=at, digest=current)
-    kept = [old for old in definition.signatures if old.digest == current and old.team != team]
-    entries = sorted([*kept, entry], key=lambda signature: signature.team)
-    lines = ["", "signatures:"]
-    for each in entries:
-        lines += [
-            f"  - team: {each.team}",
-            f"    by: {json.dumps(each.by, ensure_ascii=False)}",
-            f'    at: "{format_time(each.at)}"',
-            f"    digest: {each.digest}",
-        ]
-    signed = _without_block(text, "signatures") + "\n".join(lines) + "\n"
-    if content_digest(read(signed, where)) != current:
-        raise UserError(f"{where}: signatures: can't be written in place", fix="put the block last, in block style")
-    return signed
-
-
-def compile_rules(definition: LeadDefinition, model: ModelPublished | None = None) -> Rules:
+def compile_rules(
+    definition: LeadDefinition, model: ModelPublished | None = None, approvals: Sequence[Approval] = ()
+) -> Rules:
     """The rules of a definition. `model` moves the points when it was made for exactly this content, else it is
-    ignored. Signatures are not checked here: see `check_signed`."""
-    current = content_digest(definition)
+    ignored. Signatures are not checked here: `approvals` are those that `services.runtime.agreement` found valid."""
+    current = judging_digest(definition)
     if model is not None and (model.definition != definition.name or model.definition_digest != current):
         model = None
     points = _points(definition, model)
@@ -162,7 +120,7 @@ def compile_rules(definition: LeadDefinition, model: ModelPublished | None = Non
         last_tier=definition.tiers[-1].name,
         contact=tuple(definition.contact),
         notes=tuple(definition.notes),
-        signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in definition.signatures),
+        signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),
     )
 
 
@@ -182,17 +140,3 @@ def _points(definition: LeadDefinition, model: ModelPublished | None) -> dict[st
                 moved = tenths(learnt.points)
                 points[name] = moved if moved * points[name] > 0 else 0
     return points
-
-
-def _without_block(text: str, name: str) -> str:
-    """The text without the top-level block `name`; ends with a line break."""
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        if line.startswith(f"{name}:"):
-            inside = True
-        elif inside and line and not line[0].isspace() and line[0] not in "-#":
-            inside = False
-        if not inside:
-            kept.append(line)
-    return "\n".join(kept).rstrip("\n") + "\n"

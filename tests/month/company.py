@@ -11,7 +11,7 @@ from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigManifest
 from baton_schemas.contract import format_time, parse_time
 from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import MemoryEngine
-from services.scorer.definition import sign
+from tests.signing import SIGNERS, signed
 
 MONDAY = parse_time("2026-03-02T00:00:00Z")
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -99,6 +99,7 @@ def documents(plan: Plan, *, pressure: bool) -> dict[str, str]:
     """All documents of the configuration set, signed."""
     return {
         "definition": _signed(),
+        "signers": SIGNERS,
         "reasons": _REASONS,
         "calendars": _CALENDARS,
         "sla": _SLA + (PRESSURE if pressure else ""),
@@ -121,8 +122,7 @@ def apply(engine: MemoryEngine, texts: dict[str, str], now: int) -> None:
 
 @functools.cache
 def _signed() -> str:
-    definition = sign(_DEFINITION, team="marketing", by="Mia", at=MONDAY)
-    return sign(definition, team="sales", by="Sam", at=MONDAY)
+    return signed(_DEFINITION)
 
 
 def _team(team: str, plan: Plan) -> str:

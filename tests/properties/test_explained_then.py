@@ -16,6 +16,7 @@ from services.cli.explaining.weighing import weighed
 from services.runtime.record import LogRecord
 from services.scorer.definition import Rules
 from services.scorer.person import Person
+from tests.signing import signed
 from tests.unit.scorer.world import (
     DAY,
     HOUR,
@@ -30,7 +31,6 @@ from tests.unit.scorer.world import (
     contract,
     email,
     key_of,
-    signed,
 )
 
 PEOPLE = [email("ada"), email("bob"), {"user_id": "u1"}, {"anonymous_id": "v1"}, {"anonymous_id": "v2"}]

@@ -21,6 +21,7 @@ from services.router.packing import Packing
 from services.router.processors import RouterProcessor
 from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import Faults, MemoryEngine
+from tests.signing import SIGNERS
 from tests.unit.router.story import DOCUMENTS
 from tests.unit.scorer.world import HOUR, NOW, SIGNED, World, account_of, email, key_of
 
@@ -45,6 +46,7 @@ class Company(World):
         entries = []
         for kind, name, text in (
             ("definition", "small", SIGNED),
+            ("signers", "signers", SIGNERS),
             *((kind, kind, DOCUMENTS[kind]) for kind in DOCUMENTS),
         ):
             item = ConfigItem(kind=kind, name=name, digest=digest_of(text), text=text)  # type: ignore[arg-type]

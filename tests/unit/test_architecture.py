@@ -17,8 +17,8 @@ IMPURE = {
 }  # fmt: skip
 KAFKA = {"aiokafka", "faust", "mode"}
 PURE_RUNTIME = (
-    "config_set", "dead_letters", "decide", "documents", "effects", "errors", "origin", "pace", "partitioner",
-    "processor", "record", "state", "timers", "undone",
+    "agreement", "config_set", "dead_letters", "decide", "documents", "effects", "errors", "origin", "pace",
+    "partitioner", "processor", "record", "sshsig", "state", "timers", "undone",
 )  # fmt: skip
 PURE_CONNECTORS = (
     "actual", "card", "crm", "deal", "drop/answers", "drop/cells", "drop/rows", "drop/settings", "errors", "facts",

@@ -1,6 +1,6 @@
 """The lead definition: the one document in which marketing and sales agree on what a good lead is.
 
-It is active only with a signature of both teams over its content (`services.scorer.definition` checks it). Points are
+It is active only with a signature of both teams over its content (`services.runtime.agreement` checks it). Points are
 the prior of a scorecard: they add up, and `points_to_double_odds` of them double the odds of a good outcome.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -36,7 +36,7 @@ TEAMS: tuple[Team, ...] = ("marketing", "sales")
 GRADES = tuple(f"{letter}{number}" for letter in "ABCD" for number in "1234")
 
 
-def _written(value: object) -> object:
+def written(value: object) -> object:
     """YAML turns an unquoted time into a datetime; its ISO form is what was meant."""
     return value.isoformat() if isinstance(value, datetime) else value
 
@@ -142,12 +142,32 @@ class Learning(Document):
 
 
 class SignatureEntry(Document):
-    """A team's yes to exactly this content: `digest` is the SHA-256 over the document without its signatures."""
+    """A team's yes to exactly this content, as `baton definition sign` writes it.
+
+    `digest` is the SHA-256 of the canonical bytes, `signature` an OpenSSH signature over these bytes, `key` the name of
+    the key that made it. `at` is the signer's own word: no signature can prove when it was given.
+    """
 
     team: Team
     by: Name
-    at: Annotated[Time, BeforeValidator(_written)]
+    at: Annotated[Time, BeforeValidator(written)]
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    key: Annotated[str, StringConstraints(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
+    signature: Annotated[str, StringConstraints(max_length=2000)]
+
+
+class Liaison(Document):
+    """Whom the other team asks when something about leads is unclear, and how to reach him."""
+
+    name: Name
+    reach: Name
+
+
+class Liaisons(Document):
+    """One person of each team."""
+
+    marketing: Liaison
+    sales: Liaison
 
 
 class LeadDefinition(Document):
@@ -172,6 +192,8 @@ class LeadDefinition(Document):
     notes: list[Name] = Field(default=[], description="properties and traits that the dossier carries word for word")
     points_to_double_odds: Annotated[float, Field(gt=0, le=1000)] = 10.0
     learning: Learning = Learning()
+    review_by: date | None = Field(default=None, description="the last day before both teams look at it again")
+    liaisons: Liaisons | None = None
     signatures: list[SignatureEntry] = []
 
     @property

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
-from baton_schemas.documents.definition import TEAMS, LeadDefinition
+from baton_schemas.documents.definition import LeadDefinition
+
+NAMESPACE = "baton-definition@v1"
+"""What an OpenSSH signature says it is for: one that was given for something else is none here."""
 
 
-def content_digest(definition: LeadDefinition) -> str:
-    """SHA-256 (hex) over the content without its signatures, as compact JSON of what is said beyond the defaults.
+def canonical_bytes(definition: LeadDefinition) -> bytes:
+    """The bytes that a team signs: sorted compact JSON (UTF-8) of what is said beyond the defaults, without signatures.
 
     So a definition keeps its signatures when a later version of Baton lets more be said; a default never changes.
     """
     content = definition.model_dump(mode="json", by_alias=True, exclude={"signatures"}, exclude_defaults=True)
-    packed = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(packed.encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def signed_digest(definition: LeadDefinition) -> str | None:
-    """The content's digest when every team has signed exactly this content, else None."""
-    current = content_digest(definition)
-    signed = {signature.team for signature in definition.signatures if signature.digest == current}
-    return current if signed == set(TEAMS) else None
+def content_digest(definition: LeadDefinition) -> str:
+    """SHA-256 (hex) of the canonical bytes: what names a content that is proposed, signed and applied."""
+    return sha256(canonical_bytes(definition)).hexdigest()
+
+
+def judging_digest(definition: LeadDefinition) -> str:
+    """The digest of what judges leads, without the day of the next review and whom to ask: what names a definition in
+    decisions, models and labels. So a review that changes no rule does not throw away what sales' answers taught."""
+    return content_digest(definition.model_copy(update={"review_by": None, "liaisons": None}))

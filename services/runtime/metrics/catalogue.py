@@ -317,6 +317,21 @@ _ALL = (
         "Configuration sets that were refused; the last good one stays in force.",
         (Label("service", values=("scorer", "router", "feedback")),),
     ),
+    Metric(
+        "baton_definition_review_overdue_seconds",
+        "gauge",
+        "runtime",
+        "How long ago the day ended by which both teams wanted to look at the definition in force; 0 while there is "
+        "time.",
+        (DEFINITION,),
+    ),
+    Metric(
+        "baton_definition_signers_removed",
+        "gauge",
+        "runtime",
+        "Signatures of the definition in force whose signers may not sign any more; they stay valid.",
+        (DEFINITION,),
+    ),
     Metric("baton_globals_offset", "gauge", "runtime", "Next offset of a topic that is read whole.", (TOPIC,)),
     # every worker: the process
     Metric("baton_ready", "gauge", "runtime", "1 while /readyz says yes."),

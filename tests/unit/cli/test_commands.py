@@ -67,7 +67,10 @@ def test_help_flows_on_a_narrow_terminal_and_examples_keep_their_lines(monkeypat
         (["connector", "check", "/no/such.yaml"], "/no/such.yaml"),
         (["connector", "check", str(ROOT / "config/connectors/tryton.yaml"), "--ping"], "is no webhook"),
         (["connector", "verify", str(ROOT / "config/connectors/csv.yaml")], "no records to compare"),
-        (["sign", "/no.yaml", "--team", "sales", "--by", "X"], "can't be read"),
+        (["definition", "sign", "/no.yaml", "--key", "/no"], "--key: /no: can't be read"),
+        (["definition", "check", "/no.yaml"], "can't be read"),
+        (["definition", "show", "b2b-saas"], "no Kafka"),
+        (["definition", "sign", "--proposed", "b2b-saas", "--key", "/no"], "--key: /no: can't be read"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], says: str) -> None:
@@ -161,14 +164,3 @@ def test_a_file_of_no_kind_and_a_missing_kind_are_named(nowhere: Path) -> None:
     assert "did you mean teams.yaml" in baton("apply", str(folder), "--check").output
     (folder / "team.yaml").unlink()
     assert "teams: none" in baton("apply", str(folder), "--check").output
-
-
-def test_signing_again_after_a_change_makes_it_whole(nowhere: Path) -> None:
-    folder = nowhere / "config"
-    shutil.copytree(EXAMPLES / "bank", folder)
-    definition = folder / "definition.yaml"
-    definition.write_text(definition.read_text().replace("points: 45", "points: 46"))
-    assert baton("sign", str(definition), "--team", "marketing", "--by", "M").exit_code == 0
-    assert baton("apply", str(folder), "--check").exit_code == 2
-    assert baton("sign", str(definition), "--team", "sales", "--by", "S").exit_code == 0
-    assert baton("apply", str(folder), "--check").exit_code == 0

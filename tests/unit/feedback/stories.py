@@ -19,8 +19,10 @@ from baton_schemas.routing import Clock, Decision, LeadRouted
 from services.feedback.processors import FeedbackProcessor
 from services.runtime.clock import ManualClock
 from services.runtime.config_set import digest_of, set_id_of
+from services.runtime.documents import parse
 from services.runtime.memory import Faults, MemoryEngine
 from services.runtime.record import LogRecord
+from tests.signing import SIGNERS, signed
 
 NOW = 1_772_443_800_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -64,12 +66,7 @@ def definition(
         "learning": learning,
         "cool_downs": cool_downs or {},
     }
-    digest = content_digest(LeadDefinition.model_validate(document))
-    document["signatures"] = [
-        {"team": team, "by": f"{team}@example.com", "at": "2026-03-01T09:00:00Z", "digest": digest}
-        for team in ("marketing", "sales")
-    ]
-    return LeadDefinition.model_validate(document)
+    return parse(LeadDefinition, signed(yaml_of(LeadDefinition.model_validate(document))), "definition")
 
 
 def yaml_of(document: LeadDefinition | Reasons) -> str:
@@ -104,13 +101,14 @@ class Story:
         if configured:
             self.configure(self.definition)
 
-    def configure(self, agreed: LeadDefinition) -> None:
-        """Applies a configuration set."""
+    def configure(self, agreed: LeadDefinition, why: str | None = None) -> None:
+        """Applies a configuration set, with the reasons `why` in place of the usual ones."""
         self.definition = agreed
         entries = []
         texts: list[tuple[ConfigKind, str, str]] = [
             ("definition", agreed.name, yaml_of(agreed)),
-            ("reasons", "reasons", yaml_of(reasons())),
+            ("reasons", "reasons", why or yaml_of(reasons())),
+            ("signers", "signers", SIGNERS),
         ]
         for kind, name, text in texts:
             item = ConfigItem(kind=kind, name=name, digest=digest_of(text), text=text)

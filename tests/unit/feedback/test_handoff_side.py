@@ -365,10 +365,18 @@ def test_without_configuration_the_lane_holds_and_nothing_is_lost() -> None:
     assert labels(story) == [(1, True, "opportunity")]
 
 
-def test_a_broken_set_leaves_the_last_good_one_in_force() -> None:
+@pytest.mark.parametrize("broken", [{"points_to_double_odds": 11.0}, {"signatures": []}])
+def test_an_altered_or_unsigned_set_leaves_the_last_good_one_in_force(broken: dict[str, Any]) -> None:
     story = Story()
     story.route("h1")
-    broken = story.definition.model_copy(update={"points_to_double_odds": 11.0})
-    story.configure(broken)  # altered after it was signed
+    agreed = story.definition
+    other = "reasons: [{code: other, label: Other, applies_to: [rejected, lost], fault: fit, learning: bad}]"
+    story.configure(agreed.model_copy(update=broken), other)
     story.answer("h1", "rejected", "not_now")
-    assert labels(story) == [(1, False, "rejected")]
+    assert labels(story) == [(1, False, "rejected")], "the reasons of the last good set"
+    assert story.engine.observed["baton_config_refused_total", ("feedback",)] == 1
+    story.configure(agreed)
+    story.route("h2")
+    story.answer("h2", "opportunity")
+    assert labels(story)[-1] == (1, True, "opportunity")
+    assert story.engine.observed["baton_config_refused_total", ("feedback",)] == 1

@@ -24,6 +24,7 @@ from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import Faults, MemoryEngine
 from services.runtime.processor import Processor
 from services.runtime.record import LogRecord
+from tests.signing import SIGNERS, signed
 
 C = TypeVar("C", bound=Contract)
 
@@ -65,6 +66,17 @@ teams:
     pools: [{name: named, members: [{rep: pia}]}]
 """
 DOCUMENTS = {"calendars": CALENDARS, "sla": SLA, "territories": TERRITORIES, "teams": TEAMS}
+AGREED = signed(
+    """
+name: b2b
+version: 1
+fit: []
+engagement: [{id: demo, label: Asked for a demo, action: demo_requested, points: 30}]
+thresholds: {enter: 20, exit: 10}
+grades: {fit: {A: 30, B: 20, C: 10}, engagement: {1: 30, 2: 20, 3: 10}}
+tiers: [{name: hot}]
+"""
+)
 
 
 class Story:
@@ -100,7 +112,7 @@ class Story:
 
     def configure(self, **documents: str) -> None:
         """Applies the standard documents, with these in place of them."""
-        texts = {**DOCUMENTS, **documents}
+        texts = {"definition": AGREED, "signers": SIGNERS, **DOCUMENTS, **documents}
         entries = []
         for kind, text in texts.items():
             item = ConfigItem(kind=kind, name=kind, digest=digest_of(text), text=text)  # type: ignore[arg-type]

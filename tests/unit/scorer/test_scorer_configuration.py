@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from baton_schemas.documents.signing import content_digest
 from baton_schemas.feedback import CriterionPoints, ModelPublished
 from services.runtime.errors import UserError
 from services.runtime.memory.engine import Stopped
 from services.runtime.settings import load
+from services.runtime.sshsig import public_line
 from services.scorer.definition import read
 from services.scorer.main import processor
-from tests.unit.scorer.world import DAY, DEFINITION, HOUR, RULES, SIGNED, World, email, key_of, signed
+from tests.signing import KEYS, SIGNERS, signed
+from tests.unit.scorer.world import DAY, DEFINITION, HOUR, RULES, SIGNED, World, email, key_of
 
 ADA = email("ada")
 KEY = key_of(ADA)
@@ -39,6 +42,24 @@ def test_an_unsigned_altered_or_broken_definition_leaves_the_last_in_force(broke
     assert world.scored(KEY)[-1].versions == RULES.versions
     assert world.processor.in_force.refusal
     assert world.engine.observed["baton_config_refused_total", ("scorer",)] == 1
+
+
+def test_a_definition_whose_signer_is_listed_no_more_leaves_the_last_in_force() -> None:
+    world = World()
+    world.act(ADA, "joined")
+    world.run()
+    other = public_line(Ed25519PrivateKey.generate())
+    again = signed(DEFINITION.replace("version: 1", "version: 2"))
+    world.apply(again, signers=SIGNERS.replace(public_line(KEYS["sales"]), other))
+    world.act(ADA, "demo_requested")
+    world.run()
+    assert world.scored(KEY)[-1].versions == RULES.versions
+    assert "key that is not listed" in (world.processor.in_force.refusal or "")
+    world.apply(again, signers="marketing: []")
+    world.act(ADA, "joined")
+    world.run()
+    assert world.scored(KEY)[-1].versions == RULES.versions
+    assert world.engine.observed["baton_config_refused_total", ("scorer",)] == 2
 
 
 def test_two_definitions_at_once_are_refused() -> None:

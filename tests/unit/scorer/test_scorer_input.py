@@ -12,7 +12,8 @@ from baton_schemas.envelope import STRUCTURED, to_headers
 from services.scorer.announcement import cause_of
 from services.scorer.intake import HORIZON_MS
 from services.scorer.profile import acts_of
-from tests.unit.scorer.world import DAY, DEFINITION, HOUR, MINUTE, NOW, World, contract, email, key_of, signed
+from tests.signing import signed
+from tests.unit.scorer.world import DAY, DEFINITION, HOUR, MINUTE, NOW, World, contract, email, key_of
 
 ADA = email("ada")
 KEY = key_of(ADA)

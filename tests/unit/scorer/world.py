@@ -13,19 +13,21 @@ from baton_schemas.contract import Contract, parse_time
 from baton_schemas.engagement import EngagementRecorded
 from baton_schemas.envelope import envelop, to_headers
 from baton_schemas.leads import LeadQualified, LeadScored, LeadWithdrawn
+from services.runtime.agreement import check_signed
 from services.runtime.clock import ManualClock
 from services.runtime.config_set import digest_of, set_id_of
 from services.runtime.memory import MemoryEngine
 from services.runtime.processor import Context, Globals
 from services.runtime.record import LogRecord
 from services.scorer import person
-from services.scorer.definition import Rules, compile_rules, read, sign
+from services.scorer.definition import Rules, compile_rules, read
 from services.scorer.identity import Keyring
 from services.scorer.person import Person
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack as pack_profile
 from services.scorer.qualification import Judgement, judge
 from services.scorer.turn import profiles_of
+from tests.signing import LISTED, SIGNERS, signed
 
 NOW = parse_time("2026-03-02T09:30:00Z")
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -63,15 +65,8 @@ notes: [message, pains]
 """
 
 
-def signed(text: str) -> str:
-    """The definition, signed by both teams."""
-    for team, by in (("marketing", "Mia"), ("sales", "Sam")):
-        text = sign(text, team=team, by=by, at=NOW)  # type: ignore[arg-type]  # the loop's words are teams
-    return text
-
-
 SIGNED = signed(DEFINITION)
-RULES: Rules = compile_rules(read(SIGNED, "test"))
+RULES: Rules = compile_rules(read(SIGNED, "test"), None, check_signed(read(SIGNED, "test"), LISTED))
 
 RICH = signed(
     DEFINITION.replace("name: small", "name: rich")
@@ -100,7 +95,7 @@ groups:
 required:""",
     )
 )
-RICH_RULES: Rules = compile_rules(read(RICH, "test"))
+RICH_RULES: Rules = compile_rules(read(RICH, "test"), None, check_signed(read(RICH, "test"), LISTED))
 
 
 class World:
@@ -116,13 +111,14 @@ class World:
         if definition:
             self.apply(definition)
 
-    def apply(self, *texts: str, name: str = "small") -> None:
+    def apply(self, *texts: str, name: str = "small", signers: str = SIGNERS) -> None:
         """Publishes a configuration as `baton apply` would."""
+        named = [("definition", name + "x" * index, text) for index, text in enumerate(texts)]
         entries = []
-        for index, text in enumerate(texts):
-            item = ConfigItem(kind="definition", name=name + "x" * index, digest=digest_of(text), text=text)
+        for kind, each, text in [*named, ("signers", "signers", signers)]:
+            item = ConfigItem.model_validate({"kind": kind, "name": each, "digest": digest_of(text), "text": text})
             self.engine.publish("baton.config", item.key.encode(), item.to_json())
-            entries.append(ManifestEntry(kind="definition", name=item.name, digest=item.digest))
+            entries.append(ManifestEntry(kind=item.kind, name=item.name, digest=item.digest))
         manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
         self.engine.publish("baton.config", MANIFEST_KEY.encode(), manifest.to_json())
 
@@ -237,10 +233,13 @@ class World:
 
 def configured(text: str = SIGNED) -> Context:
     """A context of one partition with a signed definition in force."""
-    item = ConfigItem(kind="definition", name="small", digest=digest_of(text), text=text)
-    entries = [ManifestEntry(kind="definition", name="small", digest=item.digest)]
+    items = [
+        ConfigItem(kind="definition", name="small", digest=digest_of(text), text=text),
+        ConfigItem(kind="signers", name="signers", digest=digest_of(SIGNERS), text=SIGNERS),
+    ]
+    entries = [ManifestEntry(kind=item.kind, name=item.name, digest=item.digest) for item in items]
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
-    table = {item.key.encode(): item.to_json(), MANIFEST_KEY.encode(): manifest.to_json()}
+    table = {item.key.encode(): item.to_json() for item in items} | {MANIFEST_KEY.encode(): manifest.to_json()}
     return Context(0, 1, Globals({"baton.config": table}, {"baton.config": 2}))
 
 
