@@ -10,20 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from baton_schemas.contract import Scalar
 from baton_schemas.documents.condition import Condition
 from baton_schemas.engagement import EngagementRecorded
 from services.scorer import hot
+from services.scorer.operators import Answer, ScalarTest, elements, scalar_tests, whole_tests
 
 T = TypeVar("T")
-Answer = Scalar | list[Scalar]
 Values = Mapping[str, Answer]
 Event = EngagementRecorded | hot.Act
 Test = Callable[[Values], bool]
 EventTest = Callable[[Event], bool]
-ScalarTest = Callable[[Scalar], bool]
 MOST_REMEMBERED, LONGEST_REMEMBERED = 4096, 100
-_WORDS = {True: frozenset({"true", "yes"}), False: frozenset({"false", "no"})}
 
 
 def compile_condition(condition: Condition) -> Test:
@@ -143,27 +140,12 @@ def _some(tests: list[Callable[[T], bool]]) -> Callable[[T], bool]:
     return some
 
 
-def as_number(value: Scalar) -> float | None:
-    """The number that `value` is, also when it came as text; None when it is none.
-
-    >>> as_number(" 42 "), as_number("many"), as_number(True)
-    (42.0, None, None)
-    """
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if number - number == 0.0 else None
-    return float(value) if abs(value) < 1e300 else None
-
-
 def _test(read: Callable[[T], Answer], condition: Condition) -> Callable[[T], bool]:
-    tests = _scalar_tests(condition)
+    tests, wholes = scalar_tests(condition), whole_tests(condition)
     exists = condition.exists
     first = tests[0] if len(tests) == 1 else lambda element: all(test(element) for test in tests)
+    if wholes:
+        return _of_whole(read, first if tests else None, wholes, exists=exists)
 
     def holds(of: T) -> bool:
         value = read(of)
@@ -178,46 +160,18 @@ def _test(read: Callable[[T], Answer], condition: Condition) -> Callable[[T], bo
     return holds
 
 
-def _scalar_tests(condition: Condition) -> list[ScalarTest]:
-    tests: list[ScalarTest] = []
-    if condition.equals is not None:
-        tests.append(_one_of([condition.equals]))
-    if condition.in_ is not None:
-        tests.append(_one_of(condition.in_))
-    if condition.contains is not None:
-        tests.append(_contains(condition.contains.casefold()))
-    if condition.gte is not None or condition.lte is not None:
-        tests.append(_between(condition.gte, condition.lte))
-    return tests
+def _of_whole(
+    read: Callable[[T], Answer], each: ScalarTest | None, wholes: list[Callable[[Answer], bool]], *, exists: bool | None
+) -> Callable[[T], bool]:
+    """A test that asks of a list as a whole, too. Of what is absent it holds that it has none of anything."""
 
-
-def _one_of(wanted: list[str | int | float | bool]) -> ScalarTest:
-    flags = frozenset(value for value in wanted if isinstance(value, bool))
-    words = frozenset(value.strip().casefold() for value in wanted if isinstance(value, str))
-    words = words.union(*(_WORDS[flag] for flag in flags))
-    numbers = frozenset(
-        number for value in wanted if not isinstance(value, (bool, str)) and (number := as_number(value)) is not None
-    )
-
-    def one_of(value: Scalar) -> bool:
-        if isinstance(value, str):
-            return value.strip().casefold() in words or (bool(numbers) and as_number(value) in numbers)
-        if isinstance(value, bool):
-            return value in flags
-        return bool(numbers) and as_number(value) in numbers
-
-    return one_of
-
-
-def _contains(wanted: str) -> ScalarTest:
-    return lambda value: isinstance(value, str) and wanted in value.casefold()
-
-
-def _between(least: float | None, most: float | None) -> ScalarTest:
-    def between(value: Scalar) -> bool:
-        number = as_number(value)
-        if number is None:
+    def holds(of: T) -> bool:
+        value = read(of)
+        known: Answer = [element for element in elements(value) if element is not None and element != ""]
+        if exists is not None and exists != bool(known):
             return False
-        return (least is None or number >= least) and (most is None or number <= most)
+        if each is not None and not any(map(each, known)):
+            return False
+        return all(whole(known) for whole in wholes)
 
-    return between
+    return holds

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from baton_schemas.contract import format_time
-from services.scorer.conditions import Answer, as_number
 from services.scorer.explanation import evidence, ledger_content
 from services.scorer.hops import Signal
 from services.scorer.ledger import counted
+from services.scorer.operators import Answer, as_number
 from services.scorer.person import Lead
 from services.scorer.profile import Act, Latest, Value, acts_of, earlier, later
 from services.scorer.qualification import Judgement

@@ -17,11 +17,12 @@ from baton_schemas.engagement import (
 )
 from services.runtime.errors import Permanent
 from services.scorer import hot
-from services.scorer.conditions import Answer, Event
+from services.scorer.conditions import Event
 from services.scorer.criteria import Asked
 from services.scorer.definition import Rules
 from services.scorer.ledger import ALL, FULL_DAY, HOUR_MS, Ledger, add, advance, is_too_late
 from services.scorer.moments import keep_time, note_first, note_last
+from services.scorer.operators import Answer
 from services.scorer.profile import Latest, Profile, Scalar, about_of, add_act, earlier, later, set_trait
 
 ENGAGEMENT: tuple[type[Contract], ...] = (

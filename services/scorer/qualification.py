@@ -11,12 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.scorer.conditions import Answer
 from services.scorer.criteria import NO_GROUP, SCALE, GroupRule
 from services.scorer.definition import EvidenceRule, Rules
 from services.scorer.fit import FitRule
 from services.scorer.hops import Standing
 from services.scorer.ledger import HOUR_MS, Ledger, latest_hour
+from services.scorer.operators import Answer
 from services.scorer.profile import Profile, traits_of
 from services.scorer.reading import Reading, next_absence, read_lines
 

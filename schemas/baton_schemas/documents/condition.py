@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from datetime import date, datetime
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from baton_schemas.contract import Name
 from baton_schemas.documents.document import Document
@@ -14,13 +15,28 @@ EventField = Literal["url", "user_agent", "campaign.name", "campaign.source", "c
                      "campaign.term"]  # fmt: skip
 
 
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Domain = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", max_length=253)
+]
+Day = Annotated[date, BeforeValidator(lambda value: value.date() if isinstance(value, datetime) else value)]
+OPERATORS = {
+    "equals": "equals", "in": "in_", "contains": "contains", "starts_with": "starts_with", "ends_with": "ends_with",
+    "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "before": "before", "after": "after", "domain": "domain",
+    "under_domain": "under_domain", "has_all": "has_all", "has_none": "has_none", "exists": "exists",
+}  # fmt: skip
+"""Every test by its name in YAML, and the field that holds it."""
+
+
 class Condition(Document):
     """One test, or several joined by all, any, not.
 
     A test names what it looks at (`trait` of the person, `property` of the event, or `field` of the event beside its
     properties) and what must hold of it. Text is compared without regard to case, numbers as numbers also when they
-    came as text, true and false also as yes and no (YAML reads a bare `yes` as true). A list passes when one of its
-    elements does. What is absent passes no test but `exists: false`.
+    came as text, true and false also as yes and no (YAML reads a bare `yes` as true), dates as days (a time counts as
+    its day in UTC). `domain` is the host of an address or URL, exactly (a leading `www.` aside); `under_domain` takes
+    what is below it, too. A list passes when one of its elements passes all tests; `has_all` and `has_none` ask of the
+    whole list. What is absent passes no test but `exists: false` and `has_none`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -30,9 +46,19 @@ class Condition(Document):
     field: EventField | None = None
     equals: Value | None = None
     in_: list[Value] | None = Field(None, alias="in", min_length=1)
-    contains: str | None = Field(None, min_length=1)
+    contains: Words | None = None
+    starts_with: Words | None = None
+    ends_with: Words | None = None
+    gt: float | None = None
     gte: float | None = None
+    lt: float | None = None
     lte: float | None = None
+    before: Day | None = Field(None, description="earlier than this day")
+    after: Day | None = Field(None, description="later than this day")
+    domain: list[Domain] | Domain | None = None
+    under_domain: list[Domain] | Domain | None = None
+    has_all: list[Value] | None = Field(None, min_length=1)
+    has_none: list[Value] | None = Field(None, min_length=1)
     exists: bool | None = None
     all: list[Condition] | None = Field(None, min_length=1)
     any: list[Condition] | None = Field(None, min_length=1)
@@ -50,12 +76,21 @@ class Condition(Document):
     def _one_thing(self) -> Self:
         joins = sum(join is not None for join in (self.all, self.any, self.not_))
         subjects = sum(subject is not None for subject in (self.trait, self.property, self.field))
-        tests = [self.equals, self.in_, self.contains, self.gte, self.lte, self.exists]
-        tested = any(test is not None for test in tests)
+        tested = any(getattr(self, OPERATORS[name]) is not None for name in OPERATORS)
         if joins + subjects != 1:
             raise ValueError("name exactly one of trait, property, field, all, any, not")
         if joins and tested:
             raise ValueError("all, any and not stand alone; put the test inside")
         if subjects and not tested:
-            raise ValueError("say what must hold: equals, in, contains, gte, lte or exists")
+            raise ValueError(f"say what must hold: one of {', '.join(OPERATORS)}")
+        _in_order("gt or gte", self.gte if self.gt is None else self.gt, self.lte if self.lt is None else self.lt)
+        _in_order("after", self.after, self.before)
         return self
+
+
+_Bound = TypeVar("_Bound", float, date)
+
+
+def _in_order(name: str, least: _Bound | None, most: _Bound | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"{name}: is above the other bound, so nothing passes")

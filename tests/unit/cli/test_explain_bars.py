@@ -111,8 +111,8 @@ since Thu 05 Mar 09:30 UTC: B2, 55.0 -> 53.9 points (-1.1)
      +1.6 longer ago now (wants a job)
 
 judged by small version 1 with the points as they were signed
-  signed for marketing by Mia, Mon 02 Mar 09:30 UTC
-  signed for sales by Sam, Mon 02 Mar 09:30 UTC"""
+  signed for marketing by Mia, Mon 12 Jan 10:00 UTC
+  signed for sales by Sam, Mon 12 Jan 10:00 UTC"""
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
