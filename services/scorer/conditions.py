@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
+from baton_schemas.contract import Scalar
 from baton_schemas.documents.condition import Condition
 from baton_schemas.engagement import EngagementRecorded
 from services.scorer import hot
@@ -167,7 +168,7 @@ def _of_whole(
 
     def holds(of: T) -> bool:
         value = read(of)
-        known: Answer = [element for element in elements(value) if element is not None and element != ""]
+        known: list[Scalar] = [element for element in elements(value) if element is not None and element != ""]
         if exists is not None and exists != bool(known):
             return False
         if each is not None and not any(map(each, known)):
