@@ -149,6 +149,7 @@ class Dossier(Part):
     campaign: Text | None = None
     first_touch: Touch | None = None
     last_touch: Touch | None = None
+    persona: Text | None = Field(default=None, description="whom sales will talk to, as the definition calls them")
     colleagues: list[Colleague] = []
     history: list[PastGrade] = Field(default=[], description="the last grades before this one, newest first")
     notes: dict[str, Scalar] = Field(default={}, description="what forms said: pains, current supplier, message")

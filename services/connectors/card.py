@@ -43,6 +43,7 @@ def story(routed: LeadRouted) -> str:
         f"Grade {qualified.grade}, {qualified.score:.1f} points ({qualified.tier}).",
         f"First touch due {format_time(routed.clock.due_at)[:16].replace('T', ' ')} UTC.",
         f"For {routed.rep}: {routed.decision.reason.replace('_', ' ')}.",
+        *([f"Persona: {dossier.persona}."] if dossier.persona else []),
         *_sales_qualified(routed),
         "",
         "Why it is good",

@@ -62,6 +62,7 @@ class Rules:
     engagement_bounds: tuple[int, int, int]
     tiers: Mapping[str, str]
     last_tier: str
+    personas: tuple[tuple[str, Test], ...]
     contact: tuple[str, ...]
     notes: tuple[str, ...]
     signatures: tuple[Signature, ...]
@@ -118,6 +119,7 @@ def compile_rules(
         ),
         tiers={grade: tier.name for tier in definition.tiers for grade in tier.grades},
         last_tier=definition.tiers[-1].name,
+        personas=tuple((each.label, compile_condition(each.when)) for each in definition.personas),
         contact=tuple(definition.contact),
         notes=tuple(definition.notes),
         signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),

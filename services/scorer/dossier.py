@@ -50,6 +50,9 @@ def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[s
         content["campaign"] = next(name for name in _said(last.value) if name)
     touches = {"first_touch": first, "last_touch": last}
     content |= {name: _touch(touch) for name, touch in touches.items() if touch is not None}
+    persona = next((label for label, test in judgement.rules.personas if test(judgement.traits)), None)
+    if persona is not None:
+        content["persona"] = persona
     content["colleagues"] = story.colleagues if story is not None else []
     past = [each for each in lead.history if each is not lead.history[-1] or each[1] != judgement.grade]
     content["history"] = [

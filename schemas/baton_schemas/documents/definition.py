@@ -32,6 +32,14 @@ from baton_schemas.documents.reasons import Code
 Team = Literal["marketing", "sales"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[A-D][1-4]$")]
 
+PROTECTED = frozenset(
+    {
+        "age", "birth_date", "birthday", "birthdate", "date_of_birth", "disability", "ethnicity", "gender", "health",
+        "marital_status", "nationality", "political_opinion", "pregnancy", "race", "religion", "sex",
+        "sexual_orientation", "trade_union",
+    }
+)  # fmt: skip
+"""Attributes that are protected by law in most places: never scored, never learnt."""
 TEAMS: tuple[Team, ...] = ("marketing", "sales")
 GRADES = tuple(f"{letter}{number}" for letter in "ABCD" for number in "1234")
 
@@ -62,6 +70,14 @@ class Disqualifier(Document):
         if (self.when is None) == (self.action is None):
             raise ValueError("name exactly one of when, action")
         return self
+
+
+class Persona(Document):
+    """Whom sales will talk to, by traits: the first that fits is said in the dossier. It gives no points."""
+
+    name: Slug
+    label: Label
+    when: Condition
 
 
 class Thresholds(Document):
@@ -189,6 +205,13 @@ class LeadDefinition(Document):
         default={}, description="days of rest after sales said no, by reason; else as the reason itself says"
     )
     contact: list[Slug] = Field(default=["email"], description="fields that sales needs to reach the person")
+    personas: list[Persona] = []
+    protected: list[Name] = Field(
+        default=[], description="attributes that nothing may judge by, besides those that never are judged by"
+    )
+    learnable: list[Name] = Field(
+        default=[], description="attributes without points that learning may look at, to suggest a criterion"
+    )
     notes: list[Name] = Field(default=[], description="properties and traits that the dossier carries word for word")
     points_to_double_odds: Annotated[float, Field(gt=0, le=1000)] = 10.0
     learning: Learning = Learning()
@@ -228,8 +251,14 @@ class LeadDefinition(Document):
                 raise ValueError(f"{place}.group: no group `{group}`{near(group, names)}")
             if points < 0:
                 raise ValueError(f"{place}.group: holds what gives points; negative ones have a cap of their own")
+        _once("persona", [persona.name for persona in self.personas])
+        protected = PROTECTED | {name.casefold() for name in self.protected}
         for kind, place, condition in self._conditions():
             _looks_at(kind, place, condition)
+            _spares(protected, place, condition)
+        for index, name in enumerate(self.learnable):
+            if name.casefold() in protected:
+                raise ValueError(f"learnable.{index}: `{name}` is protected: nobody is judged by it")
         return self
 
     def _conditions(self) -> Iterable[tuple[Literal["trait", "event"], str, Condition]]:
@@ -245,6 +274,9 @@ class LeadDefinition(Document):
         for index, disqualifier in enumerate(self.disqualifiers):
             if disqualifier.when is not None:
                 yield "trait", f"disqualifiers.{index}.when", disqualifier.when
+
+        for index, persona in enumerate(self.personas):
+            yield "trait", f"personas.{index}.when", persona.when
 
     def _grouped(self) -> Iterable[tuple[str, str, float]]:
         """Where a group is named, which one, and the points of who names it."""
@@ -276,3 +308,12 @@ def _looks_at(kind: Literal["trait", "event"], place: str, condition: Condition)
         raise ValueError(f"{place}: looks at a trait; engagement tests a `property` or `field` of the event")
     for part in condition.parts():
         _looks_at(kind, place, part)
+
+
+def _spares(protected: frozenset[str], place: str, condition: Condition) -> None:
+    """Nothing judges by a protected attribute."""
+    name = condition.trait or condition.property
+    if name is not None and name.casefold() in protected:
+        raise ValueError(f"{place}: looks at `{name}`, which is protected: nobody is judged by it")
+    for part in condition.parts():
+        _spares(protected, place, part)

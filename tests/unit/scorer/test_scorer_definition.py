@@ -14,7 +14,7 @@ from services.runtime.agreement import check_signed, read_signers
 from services.runtime.errors import UserError
 from services.scorer.conditions import compile_condition
 from services.scorer.definition import compile_rules, read
-from tests.unit.scorer.world import DEFINITION, NOW, RULES, SIGNED
+from tests.unit.scorer.world import DEFINITION, NOW, RICH, RULES, SIGNED, World, email
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "definition.yaml"
 
@@ -105,3 +105,44 @@ def test_a_model_counts_only_over_the_content_it_was_made_for() -> None:
     assert rules.by_id["careers"].points == 0
     other = model.model_copy(update={"definition_digest": "0" * 64})
     assert compile_rules(definition, other).judged == RULES.judged
+
+
+def refusal(old: str, new: str) -> str:
+    text = RICH.split("signatures:", maxsplit=1)[0]
+    assert old in text
+    with pytest.raises(UserError) as error:
+        read(text.replace(old, new, 1), "d.yaml")
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("{trait: employees, gte: 50", "{trait: Age, gte: 50", "looks at `Age`, which is protected"),
+        ("{field: url, contains: /pricing}, points: 6", "{property: gender, exists: true}, points: 6", "is protected"),
+        ("{trait: seniority, equals: director}", "{not: {trait: religion, exists: true}}", "personas.0.when"),
+        ("groups:", "learnable: [country, health]\ngroups:", "learnable.1: `health` is protected"),
+        ("groups:", "protected: [Seniority]\ngroups:", "looks at `seniority`, which is protected"),
+        ("{name: user,", "{name: boss,", "persona `boss`: is given twice"),
+        ("first_time: 3, group: web", "first_time: 3, group: wbe", "no group `wbe`, did you mean `web`?"),
+        ("id: web,", "id: demo,", "criterion `demo`: is given twice"),
+        ("points: -9,", "points: -9, group: web,", "holds what gives points"),
+        ("first_time: 3,", "first_time: -3,", "first_time: needs the same sign"),
+        ("times: 2, per: day", "times: 2, per: month", "per"),
+        ("for_days: 6, points: -7", "for_days: 6, points: 7", "points"),
+        ("steps: [{action: email_clicked}, {action: careers_viewed}]", "steps: [{action: email_clicked}]", "steps"),
+    ],
+)
+def test_what_does_not_hang_together_is_named(old: str, new: str, says: str) -> None:
+    assert says in refusal(old, new)
+
+
+def test_the_first_persona_that_fits_is_in_the_story() -> None:
+    world = World(RICH)
+    who = email("ada")
+    world.traits(who, seniority="director", employees=200)
+    for action in ("page_viewed", "demo_requested"):
+        world.act(who, action, url="https://x.example/pricing")
+        world.run()
+    [lead] = world.qualified()
+    assert lead.dossier.persona == "Decides alone"

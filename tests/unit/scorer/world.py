@@ -90,6 +90,9 @@ absences:
   - {id: quiet, label: No visit for 6 days, action: page_viewed, for_days: 6, points: -7}
   - {id: gone, label: Nothing for 20 days, action: [page_viewed, email_clicked, demo_requested],
      for_days: 20, points: -20}
+personas:
+  - {name: boss, label: Decides alone, when: {trait: seniority, equals: director}}
+  - {name: user, label: Uses it, when: {trait: seniority, exists: true}}
 groups:
   - {id: web, label: the web, cap: 19}
 required:""",
