@@ -14,7 +14,7 @@ from pydantic import Field
 from baton_schemas.contract import Contract, Name, Part, Text, Time
 from baton_schemas.documents.definition import Team
 
-ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers"]
+ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers", "campaigns"]
 MANIFEST_KEY = "set/active"
 PROPOSAL, HISTORY = "proposal/", "history/"
 """What the keys of records begin with that stand beside the active set."""

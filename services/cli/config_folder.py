@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from baton_schemas.configuration import ConfigKind
+from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.documents.definition import LeadDefinition, near
 from baton_schemas.documents.reasons import Reasons
 from baton_schemas.documents.signers import Signers
@@ -63,6 +64,9 @@ def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> 
         if not any(each == kind for each, _ in documents):
             problems.append(f"{folder}: {kind}: none - a set needs one, in a file named {kind}.yaml")
     problems += _attempt(partial(_reasons, documents, folder))
+    for (kind, name), text in sorted(documents.items()):
+        if kind == "campaigns":
+            problems += _attempt(partial(parse, Campaigns, text, f"{folder}/{name}.yaml"))
     problems += [f"{folder}/{line}" for line in checks.check(documents)]
     if not problems:
         problems = [f"{folder}{problem}" for problem in _together(documents)]
@@ -151,7 +155,7 @@ def _reasons(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> N
         raise UserError(f"{folder}/{error}") from None
 
 
-def _attempt(check: Callable[[], None]) -> list[str]:
+def _attempt(check: Callable[[], object]) -> list[str]:
     try:
         check()
     except UserError as error:

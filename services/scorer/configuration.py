@@ -7,16 +7,19 @@ last good one stays in force. With none at all nothing can be judged, so the lan
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from baton_schemas.configuration import ErasureRequested
+from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.feedback import ModelPublished
 from services.runtime.agreement import agreed_in
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
+from services.runtime.documents import parse
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
-from services.scorer.definition import Rules, compile_rules
+from services.scorer.definition import Rules, compile_campaigns, compile_rules
 
 MODELS_TOPIC = "scoring.models"
 ERASURES_TOPIC = "privacy.erasures"
@@ -61,7 +64,9 @@ def compiled(snapshot: Globals) -> Rules:
     if len(texts) > 1:
         raise UserError(f"definitions {', '.join(texts)}: several at once", fix="apply one lead definition")
     (agreed,) = agreed_in(found).values()
-    return compile_rules(agreed.definition, _model(snapshot, agreed.definition.name), agreed.approvals)
+    campaigns = [parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()]
+    rules = compile_rules(agreed.definition, _model(snapshot, agreed.definition.name), agreed.approvals)
+    return replace(rules, campaigns=compile_campaigns(campaigns))
 
 
 def erased_at(erasures: Mapping[bytes, bytes], key: bytes) -> int | None:

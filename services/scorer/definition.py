@@ -3,9 +3,13 @@ are found by action."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
+from re import Pattern
 
+from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.documents.definition import LeadDefinition, RequiredEvidence
 from baton_schemas.documents.signing import judging_digest
 from baton_schemas.feedback import ModelPublished
@@ -66,6 +70,11 @@ class Rules:
     contact: tuple[str, ...]
     notes: tuple[str, ...]
     signatures: tuple[Signature, ...]
+    campaigns: tuple[tuple[Pattern[str], str], ...] = ()
+
+    def owner_of(self, campaign: str) -> str | None:
+        """Who in marketing runs a campaign, if anybody is named."""
+        return next((owner for names, owner in self.campaigns if names.match(campaign)), None)
 
 
 def read(text: str, where: str) -> LeadDefinition:
@@ -124,6 +133,12 @@ def compile_rules(
         notes=tuple(definition.notes),
         signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),
     )
+
+
+def compile_campaigns(documents: Iterable[Campaigns]) -> tuple[tuple[Pattern[str], str], ...]:
+    """Names of campaigns with who runs them, in the order in which they count."""
+    lines = [line for document in documents for line in document.campaigns]
+    return tuple((re.compile(translate(line.campaign), re.IGNORECASE), line.owner) for line in lines)
 
 
 def _evidence(definition: LeadDefinition, required: RequiredEvidence) -> EvidenceRule:

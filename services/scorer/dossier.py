@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from baton_schemas.contract import format_time
+from services.scorer.definition import Rules
 from services.scorer.explanation import evidence, ledger_content
 from services.scorer.hops import Signal
 from services.scorer.ledger import counted
@@ -49,7 +50,7 @@ def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[s
     if last is not None:
         content["campaign"] = next(name for name in _said(last.value) if name)
     touches = {"first_touch": first, "last_touch": last}
-    content |= {name: _touch(touch) for name, touch in touches.items() if touch is not None}
+    content |= {name: _touch(touch, judgement.rules) for name, touch in touches.items() if touch is not None}
     persona = next((label for label, test in judgement.rules.personas if test(judgement.traits)), None)
     if persona is not None:
         content["persona"] = persona
@@ -96,10 +97,12 @@ def _interests(acts: Sequence[Act]) -> Iterator[dict[str, object]]:
         yield said | ({"stage": about[0].stage} if about[0].stage is not None else {})
 
 
-def _touch(touch: Latest) -> dict[str, object]:
+def _touch(touch: Latest, rules: Rules) -> dict[str, object]:
     names = zip(("campaign", "source", "medium"), _said(touch.value), strict=False)
     content: dict[str, object] = {"at": format_time(touch.at)}
-    return content | {name: said for name, said in names if said}
+    content |= {name: said for name, said in names if said}
+    owner = rules.owner_of(str(content["campaign"])) if "campaign" in content else None
+    return content if owner is None else content | {"owner": owner}
 
 
 def _said(value: Value) -> list[str]:

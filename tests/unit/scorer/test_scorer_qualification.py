@@ -80,6 +80,7 @@ def test_the_story_says_what_it_was_about_and_how_the_person_came() -> None:
     assert last is not None
     assert (first.at, first.campaign, first.source, first.medium) == (NOW, "spring", "linkedin", None)
     assert (last.at, last.campaign, last.source, last.medium) == (NOW + 3 * HOUR + 2 * MINUTE, "fair", None, "mail")
+    assert (first.owner, last.owner) == ("Lena", "Tom"), "who runs the campaign in marketing"
     assert dossier.campaign == "fair"
     assert [each.grade for each in dossier.history] == [each.grade for each in reversed(world.scored(KEY)[:-1])]
     assert dossier.history[0].at >= dossier.history[-1].at

@@ -101,6 +101,13 @@ required:""",
 RICH_RULES: Rules = compile_rules(read(RICH, "test"), None, check_signed(read(RICH, "test"), LISTED))
 
 
+CAMPAIGNS = """
+campaigns:
+  - {campaign: "spring*", owner: Lena}
+  - {campaign: "*", owner: Tom}
+"""
+
+
 class World:
     """A scorer on the memory engine. What is published gets an id of its own unless one is given."""
 
@@ -118,7 +125,7 @@ class World:
         """Publishes a configuration as `baton apply` would."""
         named = [("definition", name + "x" * index, text) for index, text in enumerate(texts)]
         entries = []
-        for kind, each, text in [*named, ("signers", "signers", signers)]:
+        for kind, each, text in [*named, ("signers", "signers", signers), ("campaigns", "campaigns", CAMPAIGNS)]:
             item = ConfigItem.model_validate({"kind": kind, "name": each, "digest": digest_of(text), "text": text})
             self.engine.publish("baton.config", item.key.encode(), item.to_json())
             entries.append(ManifestEntry(kind=item.kind, name=item.name, digest=item.digest))
