@@ -180,7 +180,9 @@ def _other_stage(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterat
         if told.done_with or means == told.stage:
             continue
         if (means, told.stage) not in _SILENT_STEPS:
-            yield f"{handoff}: {deal.stage} in the CRM, {told.stage} for Baton"
+            lacks = means in ("lost", "rejected") and words.reason(deal.stage, deal.reason) is None
+            why = " without a reason that the mapping knows" if lacks else ""
+            yield f"{handoff}: {deal.stage} in the CRM{why}, {told.stage} for Baton"
 
 
 def _other_touches(pairs: Mapping[str, tuple[Told, Deal]], words: Words) -> Iterator[str]:

@@ -6,6 +6,7 @@ byte for byte (L2).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from baton_schemas.connectors import ConnectorCursor, ConnectorFact, ConnectorLink, Told
@@ -32,6 +33,7 @@ class Book:
         self._partition = partition
         self._clock = clock
         self._links: dict[str, ConnectorLink] = {}
+        self._changed: dict[str, float] = {}
         self._facts: dict[str, str] = {}
         self.position = ""
 
@@ -53,6 +55,10 @@ class Book:
         """The link of a handoff."""
         return self._links.get(handoff)
 
+    def changed_at(self, handoff: str) -> float:
+        """When this process kept something new of a handoff (monotonic s); long ago if it did not."""
+        return self._changed.get(handoff, float("-inf"))
+
     def find_or_new(self, lead: str, handoff: str) -> ConnectorLink:
         """The link of a handoff; one that knows nothing yet if there is none."""
         found = self._links.get(handoff)
@@ -64,6 +70,7 @@ class Book:
             return
         await self._write(link.handoff, link)
         self._links[link.handoff] = link
+        self._changed[link.handoff] = time.monotonic()
         if link.told:
             await self._tell(link)
 
@@ -91,6 +98,7 @@ class Book:
             if ended and link.at < oldest and not link.unmapped:
                 await self._client.write(Send(TOPIC, self._key(link.handoff), None), self._partition)
                 del self._links[link.handoff]
+                self._changed.pop(link.handoff, None)
 
     async def _tell(self, link: ConnectorLink) -> None:
         for told in link.told:

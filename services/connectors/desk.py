@@ -75,12 +75,21 @@ class Desk:
         """Ends what is under way."""
         await self._lines.close()
 
-    async def observe(self, reference: str, deal: Deal | None) -> None:
-        """Tells what people did with a record since it was last looked at."""
+    async def observe(self, reference: str, deal: Deal | None, asked_at: float) -> None:
+        """Tells what people did with a record since it was last looked at. `asked_at` is when the CRM was asked for
+        `deal` (monotonic s): what we wrote or heard since then is not in it, and would look as if people undid it; so
+        the CRM is asked once more."""
         async with self._lock(reference):
             link = self.book.find(reference)
-            if link is not None:
-                await self.look(link, deal)
+            if link is None:
+                return
+            if self.book.changed_at(reference) >= asked_at:
+                deal = await self._again(link)
+            await self.look(link, deal)
+
+    async def _again(self, link: ConnectorLink) -> Deal | None:
+        record = link.record
+        return None if record is None else await self._kit.calls(lambda: self._kit.get(record), give_up=False)
 
     async def look(self, link: ConnectorLink, deal: Deal | None) -> ConnectorLink:
         """As `observe`, for who holds the lock; answers with the link afterwards."""

@@ -69,7 +69,7 @@ class ShadowWatch(Watch):
         super().__init__(kit, desks, keys, shared)
         self._people = keys
 
-    async def heard(self, found: Changes, desks: Collection[Desk]) -> None:
+    async def heard(self, found: Changes, desks: Collection[Desk], asked_at: float) -> None:  # noqa: ARG002
         """Tells what is new of each deal whose person is ours."""
         ours = {desk.partition: desk for desk in desks if isinstance(desk, ShadowDesk)}
         parties = {party.id: party for party in found.parties}

@@ -44,7 +44,7 @@ class Watch:
         self._swept_at = time.monotonic()
         self._first = True
         self._settle_s = 2 * kit.settings.timeout_s
-        self._unclaimed: dict[str, Deal] = {}
+        self._unclaimed: dict[str, tuple[Deal, float]] = {}
         self._window: str | None = None
         self._page = ""
         self.looked_at: float | None = None
@@ -69,8 +69,9 @@ class Watch:
         if self._window != start:  # a new window, or a partition came that is not as far
             self._window, self._page = start, start
         position, overlap = self._page, kit.settings.overlap_s if start else 0.0
+        asked_at = time.monotonic()
         found = await kit.calls(lambda: kit.crm.changes(position, overlap), give_up=False)
-        await self.heard(found, desks)
+        await self.heard(found, desks, asked_at)
         if self._keys is not None:
             await self._tell_facts(found.parties, desks, self._keys)
         self._page = found.position
@@ -80,23 +81,24 @@ class Watch:
         kit.metrics.add("baton_crm_polls_total", 1, kit.settings.name)
         return found.more
 
-    async def heard(self, found: Changes, desks: Collection[Desk]) -> None:
-        """Tells what people did with our records."""
-        heard = {**self._unclaimed, **{deal.id: deal for deal in found.deals if deal.reference}}
+    async def heard(self, found: Changes, desks: Collection[Desk], asked_at: float) -> None:
+        """Tells what people did with our records. `asked_at` is when the CRM was asked (monotonic s)."""
+        heard = {deal.id: (deal, asked_at) for deal in found.deals if deal.reference}
+        heard = {**self._unclaimed, **heard}
         self._unclaimed = {}
-        await asyncio.gather(*(self._hear(deal, desks) for deal in heard.values()))
+        await asyncio.gather(*(self._hear(*each, desks) for each in heard.values()))
         await self._settle_duplicates(desks)
 
-    async def _hear(self, deal: Deal, desks: Collection[Desk]) -> None:
+    async def _hear(self, deal: Deal, asked_at: float, desks: Collection[Desk]) -> None:
         for desk in desks:
             link = desk.book.find(deal.reference)
             if link is None:
                 continue
             if link.record == deal.id:
-                await desk.observe(deal.reference, deal)
+                await desk.observe(deal.reference, deal, asked_at)
             return
         if time.time() * 1000 - deal.at < _UNCLAIMED_MS:  # we may be making it at this moment
-            self._unclaimed[deal.id] = deal
+            self._unclaimed[deal.id] = (deal, asked_at)
 
     async def _settle_duplicates(self, desks: Collection[Desk]) -> None:
         """Looks at records that were made a while ago: a request that we took for lost may have been carried out late,
@@ -143,12 +145,13 @@ class Watch:
         ids = list(wanted)
         for start in range(0, len(ids), _GET_AT_ONCE):
             some = ids[start : start + _GET_AT_ONCE]
+            asked_at = time.monotonic()
             there = {deal.id: deal for deal in await kit.calls(lambda some=some: kit.crm.get(some), give_up=False)}  # type: ignore[misc]
             for record in some:
                 desk, handoff = wanted[record]
                 found = desk.book.find(handoff)
                 if found is not None and found.record == record and (record not in there or found.unmapped):
-                    await desk.observe(handoff, there.get(record))
+                    await desk.observe(handoff, there.get(record), asked_at)
         unmapped = sum(bool(link.unmapped) for desk in desks for link in desk.book)
         kit.metrics.set("baton_crm_unmapped", unmapped, kit.settings.name)
         self._swept_at = time.monotonic()

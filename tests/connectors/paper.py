@@ -88,7 +88,9 @@ class PaperCrm:
         since = int(position or 0) - round(overlap_s * 1000)
         found = [deal for deal in self.deals.values() if self._changed(deal) >= since]
         newest = max([int(position or 0), *(self._changed(deal) for deal in found)])
-        return Changes(found, [party for party in self.parties if party.at >= since], f"{newest:020}")
+        answer = Changes(found, [party for party in self.parties if party.at >= since], f"{newest:020}")
+        await self._answer("changes", position)
+        return answer
 
     async def check(self) -> Sequence[Finding]:
         return [Finding("paper", True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -193,6 +194,32 @@ async def test_what_has_no_word_is_counted_and_told_once_it_has(side: Baton, crm
         crm.act(deal.id, stage="lost", reason="no budget")
         await until(lambda: _has(side, 1, "rejected"))
         await until(lambda: connector.metrics.value("baton_crm_unmapped", "paper") == 0)
+
+
+async def test_an_answer_that_was_overtaken_is_not_believed(side: Baton, crm: PaperCrm) -> None:
+    under_way, arrives = asyncio.Event(), asyncio.Event()
+
+    async def on_its_way(method: str, _: object) -> None:
+        if method == "changes":
+            under_way.set()
+            await arrives.wait()
+
+    async with running(side.settings, crm) as connector:
+        order = await side.route(1)
+        await until(lambda: crm.of(order.handoff))
+        [deal] = crm.of(order.handoff)
+        crm.act(deal.id, stage="opportunity")
+        await until(lambda: _has(side, 1, "accepted"))
+        crm.after = on_its_way
+        await until(under_way.is_set, "an answer that still says: opportunity")
+        crm.act(deal.id, stage="lost", reason="no budget")
+        await side.route(1, "ben", 2, change="reassigned", previous_rep="ann")
+        await until(lambda: _has(side, 1, "lost"), "seen by who came to write")
+        crm.after = lambda _method, _argument: None
+        looks = connector.metrics.value("baton_crm_polls_total", "paper") or 0
+        arrives.set()
+        await until(lambda: (connector.metrics.value("baton_crm_polls_total", "paper") or 0) > looks + 1)
+    assert await side.kinds(1) == ["accepted", "lost"], "and not opened again"
 
 
 async def _has(side: Baton, number: int, kind: str) -> bool:

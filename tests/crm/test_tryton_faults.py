@@ -124,7 +124,7 @@ async def test_the_whole_way_there_and_back(desk: Desk) -> None:
     ids=["401", "403", "409", "429", "500", "503", "half-finished", "hang"],
 )
 async def test_whatever_a_create_runs_into_there_is_one_record_in_the_end(desk: Desk, fault: Fault, code: str) -> None:
-    failing = 2
+    failing = 3  # a 401 is answered with a new log-in, and on a busy machine that may run out of time itself
 
     def rule(method: str, _number: int) -> Fault | None:
         nonlocal failing
