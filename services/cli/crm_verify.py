@@ -23,7 +23,7 @@ async def verify(settings: Settings, config: ConnectorSettings, crm: Crm) -> lis
             side.take(record)
     try:
         await crm.open()
-        words = Words(config.mapping, await crm.people(), await crm.own_user())
+        words = Words(config.mapping, await crm.people(), await crm.own_user(), closes_as=crm.closes_as)
         return compare(side, await _deals(crm, list(side.handoffs)), words)
     finally:
         await crm.close()

@@ -34,7 +34,9 @@ class Finding(NamedTuple):
 
 
 class Crm(Protocol):
-    """One CRM."""
+    """One CRM. `closes_as` is the stage that `change` leaves a withdrawn record in."""
+
+    closes_as: str
 
     async def open(self) -> None:
         """Logs in."""
@@ -71,7 +73,7 @@ class Crm(Protocol):
 
     async def change(self, deal: Deal, *, owner: str | None = None, close: bool = False) -> Deal:
         """Gives the record to `owner`, or ends it as withdrawn; answers with the record as it is then. Raises Conflict
-        when it is not of `deal.revision` any more."""
+        when it is not of `deal.revision` any more; Overtaken where a CRM may miss that and it is seen afterwards."""
         ...
 
     async def remark(self, id: str, text: str) -> None:

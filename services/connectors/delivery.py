@@ -14,6 +14,7 @@ from baton_schemas.routing import LeadRouted
 from services.connectors.book import Book
 from services.connectors.card import card
 from services.connectors.deal import Deal
+from services.connectors.errors import Overtaken
 from services.connectors.kit import Kit
 from services.connectors.orders import Action, Change, Create, Nothing, Order, adopted, carried_out, decide, is_old
 
@@ -40,7 +41,11 @@ class Delivery(NamedTuple):
             link = adopted(order, link, deal, kit.words)
         link = await self.look(link, deal)
         action = decide(order, link, deal, kit.words)
-        result = await self._write(action, order, deal)
+        try:
+            result = await self._write(action, order, deal)
+        except Overtaken as error:
+            await self.look(link, error.deal)
+            raise
         await self.book.keep(carried_out(order, link, action, result, kit.words, now=kit.clock.now()))
         self._count(order, action)
 

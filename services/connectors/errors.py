@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.connectors.deal import Deal
 from services.runtime.errors import BatonError
 
 
@@ -31,6 +32,15 @@ class Failing(Later):
 
 class Conflict(CrmError):
     """Somebody wrote to the record in between: read it again and decide anew."""
+
+
+class Overtaken(Conflict):
+    """Somebody wrote to the record in between, and the CRM did not notice: it carried out our write as well. `deal` is
+    the record as they left it; who had it has it again."""
+
+    def __init__(self, deal: Deal) -> None:
+        super().__init__("overtaken")
+        self.deal = deal
 
 
 class Refused(CrmError):

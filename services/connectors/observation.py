@@ -131,7 +131,7 @@ class _Look:
 
     def stage(self, deal: Deal) -> None:
         """It went on, or ended."""
-        if self._by_us(deal):
+        if self._closed_by_us(deal):
             self._now(stage=deal.stage)
         elif (change := self._change(deal)) is not None:
             means, reason = change
@@ -152,7 +152,7 @@ class _Look:
     def _change(self, deal: Deal) -> tuple[Meaning, str | None] | None:
         """What people's change of stage means, with the reason; None without one, or without a word for it."""
         means = self._stage_means(deal.stage)
-        if deal.stage == self._before.stage or self._by_us(deal) or means is None:
+        if deal.stage == self._before.stage or self._closed_by_us(deal) or means is None:
             return None
         reason = self._words.reason(deal.stage, deal.reason) if means in ("lost", "rejected") else None
         if means in ("lost", "rejected") and reason is None:
@@ -194,6 +194,11 @@ class _Look:
     def _by_us(self, deal: Deal) -> bool:
         """Whether the last write was ours: a crash came between it and our own note of it."""
         return self._words.is_own(deal.by)
+
+    def _closed_by_us(self, deal: Deal) -> bool:
+        """Whether the stage is of our making. In any other one people put it, also when we wrote last: to whom it
+        belongs, say, in the same moment."""
+        return self._by_us(deal) and deal.stage == self._words.closes_as
 
 
 def _short(text: str | None) -> str | None:

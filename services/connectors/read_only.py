@@ -18,6 +18,7 @@ class ReadOnly:
 
     def __init__(self, crm: Crm) -> None:
         self._crm = crm
+        self.closes_as = crm.closes_as
 
     async def open(self) -> None:
         await self._crm.open()

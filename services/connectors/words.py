@@ -24,11 +24,20 @@ def reason_in(text: str | None, reasons: Sequence[ReasonWords]) -> str | None:
 class Words:
     """The compiled mapping of one connector, with the people that the CRM has just now."""
 
-    def __init__(self, mapping: Mapping, people: Iterable[Person] = (), own_user: str | None = None) -> None:
-        """`own_user` is the log-in that the connector works with."""
+    def __init__(
+        self,
+        mapping: Mapping,
+        people: Iterable[Person] = (),
+        own_user: str | None = None,
+        *,
+        closes_as: str | None = None,
+    ) -> None:
+        """`own_user` is the log-in that the connector works with, `closes_as` the stage that it leaves a withdrawn
+        record in."""
         self.mapping = mapping
         self._stages: dict[str, Stage] = {each.stage: each for each in mapping.stages}
         self._own_user = own_user
+        self.closes_as = closes_as
         self.offered = next(each.stage for each in mapping.stages if each.means == "offered")
         self.know(people)
 

@@ -47,7 +47,7 @@ class Connector(Member):
             shared = len(await client.partitions(LINKS))
             subscription = self.subscribe(self._desk)
             door = self.door = Door(self.crm.ping, self.config, self.metrics)
-            words = Words(self.config.mapping)
+            words = Words(self.config.mapping, closes_as=self.crm.closes_as)
             self._kit = Kit(
                 self.config, self.crm, client, words, self.clock, self.metrics, door, subscription.confirm
             )  # fmt: skip

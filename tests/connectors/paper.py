@@ -12,6 +12,7 @@ from services.connectors.deal import Card, Deal, Party, Person, Remark
 from services.connectors.errors import Conflict
 
 US = "user-baton"
+CLOSES_AS = "cancelled"
 FIRST, SECOND = "ann", "ben"
 PEOPLE = (Person("e-ann", FIRST, ("u-ann",)), Person("e-ben", SECOND, ("u-ben",)), Person("e-boss", "", ("u-boss",)))
 
@@ -19,6 +20,8 @@ PEOPLE = (Person("e-ann", FIRST, ("u-ann",)), Person("e-ben", SECOND, ("u-ben",)
 class PaperCrm:
     """`before(method, argument)` is called, and awaited, before each request; what it raises is the answer. `after` the
     same, once the request is carried out: an answer that gets lost."""
+
+    closes_as = CLOSES_AS
 
     def __init__(self) -> None:
         self.deals: dict[str, Deal] = {}
@@ -73,7 +76,7 @@ class PaperCrm:
         there = self.deals[deal.id]
         if there.revision != deal.revision:
             raise Conflict("conflict")
-        there = there._replace(owner=owner or there.owner, stage="cancelled" if close else there.stage, by=US)
+        there = there._replace(owner=owner or there.owner, stage=CLOSES_AS if close else there.stage, by=US)
         there = self._write(there)
         await self._answer("change", deal)
         return there

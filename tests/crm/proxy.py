@@ -18,7 +18,8 @@ from aiohttp import web
 @dataclass
 class Fault:
     """What happens to one request. `status` is answered instead of passing on; `cut` passes it on and then cuts the
-    connection, so that the answer is lost; `hang` passes it on and never answers; `before` and `after` are awaited."""
+    connection, so that the answer is lost; `hang` passes it on and never answers; `before` and `after` are awaited;
+    `rewrite` is what becomes of the body."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class Fault:
     hang: bool = False
     before: Callable[[], Any] | None = None
     after: Callable[[], Any] | None = None
+    rewrite: Callable[[bytes], bytes] | None = None
 
 
 Rule = Callable[[str, int], Fault | None]
@@ -71,6 +73,7 @@ class Proxy:
         self.bodies.append(body)
         fault = self.rule(method, len(self.requests)) or Fault()
         await _maybe(fault.before)
+        body = body if fault.rewrite is None else fault.rewrite(body)
         if fault.status is not None:
             return web.Response(status=fault.status, headers=fault.headers)
         headers = {name: request.headers[name] for name in ("Content-Type", "Authorization") if name in request.headers}

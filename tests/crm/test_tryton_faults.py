@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +171,70 @@ async def _next_and_letters(desk: Desk) -> bool:
     """Others are served all the while: only then is a record at fault, and not the CRM."""
     await desk.there(await desk.route())
     return bool(await desk.side.records("leads.routed.dead"))
+
+
+@pytest.mark.parametrize("act", ["takes_it_on", "gives_it_away", "loses_it", "loses_it_slowly"])
+async def test_what_a_person_did_in_the_moment_of_our_write_stays(desk: Desk, act: str) -> None:
+    """Tryton makes all its checks before it waits for its turn to write, so what was written in between is not seen.
+    Here a person's write comes first, and then ours takes effect as it does after that wait."""
+    slowly = act == "loses_it_slowly"
+    async with desk.connected(poll_s=0.2 if slowly else 3600.0, sweep_s=0.5 if slowly else 3600.0) as connector:
+        opportunity = await desk.there(await desk.route())
+        await until(lambda: connector.metrics.value("baton_crm_orders_total", "tryton", "create") == 1)
+        rep = await desk.office.rep("rep-101")
+        pending = [True]
+
+        async def person_and_we() -> None:
+            match act:
+                case "takes_it_on":
+                    await rep.qualify(opportunity)
+                case "gives_it_away":
+                    await rep.hand_to(opportunity, "rep-103")
+                case _:
+                    await rep.lose(opportunity, None if slowly else "no budget")
+            employee = json.loads(desk.proxy.bodies[-1])["params"][1]["employee"]
+            await asyncio.to_thread(
+                _written, desk.office.server, opportunity, employee, int(await connector.crm.own_user())
+            )
+
+        def rule(method: str, _number: int) -> Fault | None:
+            if method == "model.sale.opportunity.write" and pending:
+                pending.clear()
+                return Fault(before=person_and_we, rewrite=_done)
+            return None
+
+        desk.proxy.rule = rule
+        await desk.side.route(desk.number, "rep-102", 2, change="reassigned", previous_rep="rep-101")
+        if slowly:
+            await until(lambda: connector.metrics.value("baton_crm_unmapped", "tryton") == 1)
+            await rep.session.write("sale.opportunity", opportunity, lost_reason="no budget")
+        told = {"takes_it_on": "accepted", "gives_it_away": "passed_on"}.get(act, "rejected")
+        await until(lambda: desk.heard(told))
+        await until(lambda: any(link.version == 2 for each in connector.desks() for link in each.book), "carried out")
+        assert await desk.side.kinds(desk.number) == [told]
+        now = await rep.session.read("sale.opportunity", opportunity, "employee.party.code")
+    if told != "rejected":  # Tryton gives nobody else what is lost, not back to its owner either
+        assert now["employee."]["party."]["code"] == ("rep-103" if act == "gives_it_away" else "rep-101")
+
+
+def _written(server: TrytonServer, opportunity: int, employee: int, us: int) -> None:
+    """Our write as it is after all checks: the row, and the row of its history."""
+    with contextlib.closing(sqlite3.connect(server.data, timeout=30)) as database, database:
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        change = "UPDATE sale_opportunity SET employee = ?, write_uid = ?, write_date = ? WHERE id = ?"
+        assert database.execute(change, (employee, us, now, opportunity)).rowcount == 1
+        names = ", ".join(f'"{row[1]}"' for row in database.execute("PRAGMA table_info(sale_opportunity)"))
+        kept = f"INSERT INTO sale_opportunity__history ({names}) SELECT {names} FROM sale_opportunity WHERE id = ?"  # noqa: S608
+        database.execute(kept, (opportunity,))
+
+
+def _done(body: bytes) -> bytes:
+    """Instead of the write, which took effect already, a call that changes nothing."""
+    call = json.loads(body)
+    assert call["params"][-1].pop("_timestamp"), "a write is conditional"
+    return json.dumps(
+        call | {"method": "model.res.user.get_preferences", "params": [True, call["params"][-1]]}
+    ).encode()
 
 
 async def test_a_rep_without_employee_gets_a_record_of_nobody_and_is_reported(desk: Desk) -> None:

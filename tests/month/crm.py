@@ -27,7 +27,7 @@ from services.runtime.kafka.log_client import LogClient
 from services.runtime.memory import MemoryEngine
 from services.runtime.metrics import Metrics
 from services.runtime.record import LogRecord
-from tests.connectors.paper import US, PaperCrm
+from tests.connectors.paper import CLOSES_AS, US, PaperCrm
 from tests.connectors.running import config
 from tests.month.company import MANAGERS, REPS
 from tests.unit.connectors.deals import mapping
@@ -161,7 +161,7 @@ class Connector:
             config(name="paper", mapping=MAPPING, sweep_s=3600.0),
         )
         metrics = Metrics(CollectorRegistry(), rooms=("connector",))
-        words = Words(MAPPING, PEOPLE, US)
+        words = Words(MAPPING, PEOPLE, US, closes_as=CLOSES_AS)
         kit = Kit(
             settings, self._crm, client, words, self._engine.clock, metrics,
             Door(self._crm.ping, settings, metrics), _nothing,

@@ -26,7 +26,7 @@ from services.cli.crm_comparison import BatonSide, compare
 from services.cli.story import contract_of
 from services.connectors.words import Words
 from services.runtime.record import LogRecord
-from tests.connectors.paper import US
+from tests.connectors.paper import CLOSES_AS, US
 from tests.month.company import CLOSES, MINUTE, OPENS, TARGETS, ZONES
 from tests.month.crm import MAPPING, PEOPLE, records_of
 from tests.month.tale import Month
@@ -163,7 +163,7 @@ class Judge:
         for topic in COMPARED:
             for record in engine.records(topic):
                 side.take(record)
-        words = Words(MAPPING, PEOPLE, US)
+        words = Words(MAPPING, PEOPLE, US, closes_as=CLOSES_AS)
         for verdict in [*evidence.verdicts(), *compare(side, records_of(self._month.crm), words)]:
             if not verdict.holds:
                 yield verdict.text

@@ -6,6 +6,7 @@ unique in Tryton, so none is made twice. A party that is there already under any
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 
 from services.connectors.crm import Changes, Finding
 from services.connectors.deal import Card, Deal, Person
+from services.connectors.errors import Failing, Overtaken
 from services.connectors.http import Http
 from services.connectors.tryton import checks, parties
 from services.connectors.tryton.position import Position
-from services.connectors.tryton.reading import FIELDS, OPPORTUNITY, deals_of
+from services.connectors.tryton.reading import FIELDS, OPPORTUNITY, Revision, deals_of
 from services.connectors.tryton.rpc import Rpc
 from services.connectors.tryton.settings import TrytonSettings
 from services.connectors.tryton.values import microseconds, wire_time
@@ -29,6 +31,8 @@ _LEAD = "lead"
 
 class Tryton:
     """See `services.connectors.crm.Crm`."""
+
+    closes_as = "cancelled"
 
     def __init__(self, settings: TrytonSettings) -> None:
         self._settings = settings
@@ -87,14 +91,37 @@ class Tryton:
         ]
 
     async def change(self, deal: Deal, *, owner: str | None = None, close: bool = False) -> Deal:
-        unchanged = {"_timestamp": {f"{OPPORTUNITY},{deal.id}": deal.revision}}
+        read = Revision.parse(deal.revision)
+        unchanged = {"_timestamp": {f"{OPPORTUNITY},{deal.id}": read.timestamp}}
         if owner is not None:
             await self.rpc.call(OPPORTUNITY, "write", [int(deal.id)], {"employee": int(owner)}, **unchanged)
-            deal = deal._replace(owner=owner)
         if close:
             await self.rpc.call(OPPORTUNITY, "cancel", [int(deal.id)], **unchanged)
-            deal = deal._replace(stage="cancelled")
-        return deal
+        meanwhile = await self._written_since(deal.id, read)
+        if meanwhile is not None:
+            if owner is not None and meanwhile.owner != owner:
+                await self._give_back(meanwhile)
+            raise Overtaken(meanwhile)
+        return deal._replace(owner=owner or deal.owner, stage=self.closes_as if close else deal.stage)
+
+    async def _give_back(self, deal: Deal) -> None:
+        with contextlib.suppress(Failing):  # what is lost is nobody else's any more, and can't be
+            owner = None if deal.owner is None else int(deal.owner)
+            await self.rpc.call(OPPORTUNITY, "write", [int(deal.id)], {"employee": owner})
+
+    async def _written_since(self, id: str, read: Revision) -> Deal | None:
+        """The record as others left it between our reading and our writing. Tryton compares time stamps before it
+        waits for its turn to write, and after a first try not at all: only the record's history tells."""
+        found = await self.rpc.call(OPPORTUNITY, "history_revisions", [int(id)])
+        later = sorted({at for each in found if (at := microseconds(each[0])) > read.at})
+        before = None
+        for at in later[:-1] if len(later) > 1 else ():
+            then = await self.rpc.call(OPPORTUNITY, "read", [int(id)], FIELDS, _datetime=wire_time(at))
+            [before_us] = deals_of(then, self._http.skew_ms)
+            if before_us.by == str(self.rpc.user):
+                break
+            before = before_us
+        return before
 
     async def remark(self, id: str, text: str) -> None:
         await self.rpc.call("ir.note", "create", [{"resource": f"{OPPORTUNITY},{id}", "message": text}])

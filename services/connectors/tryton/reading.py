@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from services.connectors.deal import Deal, Remark
 from services.connectors.tryton.values import microseconds
@@ -14,6 +14,22 @@ FIELDS = [
     "create_date", "contact.value", "contact.type",
     "_timestamp", "notes.message", "notes.create_uid", "notes.create_date",
 ]  # fmt: skip
+
+
+class Revision(NamedTuple):
+    """What a write is made conditional on: Tryton's own stamp, and when the record was written (microseconds)."""
+
+    timestamp: str
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.timestamp}/{self.at}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The other way."""
+        timestamp, _, at = text.partition("/")
+        return cls(timestamp, int(at))
 
 
 def deals_of(rows: Sequence[Mapping[str, Any]], skew_ms: int) -> list[Deal]:
@@ -27,7 +43,7 @@ def _deal(row: Mapping[str, Any], skew_ms: int) -> Deal:
     return Deal(
         id=str(row["id"]),
         reference=row["reference"] or "",
-        revision=str(row["_timestamp"]),
+        revision=str(Revision(str(row["_timestamp"]), microseconds(row["last_modified_at"]))),
         stage=row["state"],
         at=microseconds(row["last_modified_at"]) // 1000 - skew_ms,
         owner=None if row["employee"] is None else str(row["employee"]),

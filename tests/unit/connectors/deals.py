@@ -33,7 +33,7 @@ def mapping(**changes: Any) -> Mapping:
 
 
 def words(**changes: Any) -> Words:
-    return Words(mapping(**changes), PEOPLE, US)
+    return Words(mapping(**changes), PEOPLE, US, closes_as="cancelled")
 
 
 def link(**fields: Any) -> ConnectorLink:
