@@ -19,7 +19,7 @@ from services.runtime.documents import parse
 from services.runtime.sshsig import public_line
 
 CONFIG = Path(__file__).parents[1] / "config"
-FOLDERS = (CONFIG, CONFIG / "examples" / "bank", CONFIG / "examples" / "segment")
+FOLDERS = (CONFIG, *(CONFIG / "examples" / name for name in ("bank", "segment", "scorecard")))
 PEOPLE: tuple[tuple[Team, str, str, str], ...] = (
     ("marketing", "Maren Holt", "Head of Marketing", "2026-01-12T10:00:00Z"),
     ("sales", "Jonas Weber", "Head of Sales", "2026-01-12T14:30:00Z"),
