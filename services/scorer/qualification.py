@@ -253,12 +253,11 @@ def _first_below(curves: Sequence[Curve], caps: Sequence[int], floor: int) -> in
     """After how many hours the sum of the curves is first below `floor` (1 or more): what `_first_outside` finds where
     no line is negative, in fewer looks. The sum only falls, so whichever hours are looked at, the same one is found.
     """
+    look = _look_at_groups if caps else _look
     low, end = 0, _end(curves)
-    if caps:
-        return _first_below_by_halves(curves, caps, floor, end)
     high, here, looks = end, low, 0
     while True:
-        points, guess = _look(curves, here, floor)
+        points, guess = look(curves, caps, here, floor)
         looks += 1
         if points >= floor:
             low = here
@@ -267,21 +266,10 @@ def _first_below(curves: Sequence[Curve], caps: Sequence[int], floor: int) -> in
         if high - low == 1:
             break
         here = min(max(guess, low + 1), high - 1) if looks < _MOST_GUESSES else (low + high) // 2
-    return high if high < end or _look(curves, end, floor)[0] < floor else None
+    return high if high < end or look(curves, caps, end, floor)[0] < floor else None
 
 
-def _first_below_by_halves(curves: Sequence[Curve], caps: Sequence[int], floor: int, end: int) -> int | None:
-    """The same where groups have caps: then the sum has corners, and its slope says little."""
-    low, high = 0, end
-    if _parts(curves, caps, high)[0] >= floor:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _parts(curves, caps, middle)[0] >= floor else (low, middle)
-    return high
-
-
-def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
+def _look(curves: Sequence[Curve], _caps: Sequence[int], hours: int, floor: int) -> tuple[int, int]:
     """The sum of the curves after so many hours, and a guess after how many it is below `floor`: a step of Newton's on
     the sum's logarithm, which is nearly a straight line."""
     points, smooth, falling, free, freely = 0, 0.0, 0.0, 0.0, 0.0
@@ -295,11 +283,48 @@ def _look(curves: Sequence[Curve], hours: int, floor: int) -> tuple[int, int]:
             line = cap
         points += int(line + 0.5)
         smooth += line
-    if falling * 1e9 <= smooth:  # all that counts is held by its cap, or lasts for ever
+    return points, hours + _newton(smooth, falling, free, freely, floor)
+
+
+def _look_at_groups(curves: Sequence[Curve], caps: Sequence[int], hours: int, floor: int) -> tuple[int, int]:
+    """The same with the caps of groups: what a full group holds back neither counts nor falls."""
+    points, smooth, falling, free, freely = 0, 0.0, 0.0, 0.0, 0.0
+    groups = [[0, 0.0, 0.0] for _ in caps]
+    for now, half_life, cap, group in curves:
+        line = now * 2.0 ** (-hours / half_life)
+        free += line
+        freely += line / half_life
+        falls = line / half_life
+        if line >= cap:
+            line, falls = cap, 0.0
+        if group == NO_GROUP:
+            points += int(line + 0.5)
+            smooth += line
+            falling += falls
+        else:
+            held = groups[group]
+            held[0] += int(line + 0.5)
+            held[1] += line
+            held[2] += falls
+    for (counted, line, falls), most in zip(groups, caps, strict=True):
+        if counted > most:
+            points += most
+            smooth += most
+        else:
+            points += int(counted)
+            smooth += line
+            falling += falls
+    return points, hours + _newton(smooth, falling, free, freely, floor)
+
+
+def _newton(smooth: float, falling: float, free: float, freely: float, floor: int) -> int:
+    """Hours until a sum that falls by `falling` an hour (both without the factor of the half) is below `floor`; as if
+    there were no caps (`free`, `freely`) while they hold all that counts."""
+    if falling * 1e9 <= smooth:
         if freely * 1e9 <= free:
-            return points, hours + 1
+            return 1
         smooth, falling = free, freely
-    return points, hours + math.ceil(math.log2(smooth / (floor - 0.5)) * smooth / falling)
+    return math.ceil(math.log2(smooth / (floor - 0.5)) * smooth / falling)
 
 
 def _first_outside(curves: Sequence[Curve], caps: Sequence[int], floor: int, roof: int) -> int | None:

@@ -142,7 +142,7 @@ class Turn:
             return
         lead.slack = slack(rules, lead.fit, readings, qualified=lead.qualified)
         engagement, above = total(readings)
-        if lower or engagement != above:  # where points are negative, a rise that time alone brings may come sooner
+        if lower or (engagement != above and not lead.slack):  # negative points that fade may lift the sum, and sooner
             lead.judged_at = now
             course = Course(rules, profiles, hour, readings, lead.fit, engagement)
             self._check_at(key, one, next_change(course, qualified=lead.qualified))
@@ -169,7 +169,6 @@ class Turn:
             keep_check
             and lead.judged == self.rules.judged
             and lead.fit == judgement.fit
-            and judgement.engagement == total(judgement.readings)[1]
             and (lead.check_at is None or now < lead.check_at)
         )
         self._tell_account(key, one, judgement)
@@ -178,7 +177,8 @@ class Turn:
         lead.judged, lead.judged_at, lead.grade = self.rules.judged, now, judgement.grade
         lead.fit = judgement.fit
         lead.slack = slack(self.rules, judgement.fit, judgement.readings, qualified=lead.qualified)
-        if changed or not keep_check:
+        rises = not lead.slack and judgement.engagement != total(judgement.readings)[1]
+        if changed or rises or not keep_check:
             self._check_at(key, one, next_change(judgement, qualified=lead.qualified))
         if changed:
             person.note_grade(lead, now, judgement.grade, judgement.score)
