@@ -1,4 +1,5 @@
-"""The real scorer with the definition in `config/`, on a backlog of simulated events; and where its time goes.
+"""The real scorer on a backlog of simulated events, with the definition in `config/` and with a scorecard of 25
+criteria and 3 sequences, on both engines; and where its time goes.
 
 Measured from outside: the journal's commit records say which positions were reached, the broker's stamps say when. A
 run lasts from the first group on the log until the last one that moved a position, internal hops included.
@@ -7,19 +8,22 @@ run lasts from the first group on the log until the last one that moved a positi
 from __future__ import annotations
 
 import asyncio
-import pstats
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from bench.children import child
 from bench.lab import Lab
 from bench.log import Keyed, Watcher, bench_settings, fill
+from bench.profile import profile
 from bench.report import Row, Section, Verdict
 from bench.system import environment, plans, prepare, worker
 from bench.world import days, foreign
+from services.cli.config_folder import Documents, read_folder
 from services.cli.services import processor
+from services.cli.system import config_folder, read_checked
 from services.runtime.clock import SystemClock
 from services.runtime.errors import UserError
 from services.runtime.kafka import admin
@@ -27,14 +31,30 @@ from services.runtime.kafka.connection import broker_name
 from services.runtime.kafka.group import EPOCH_BYTES, read_commit
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
+from services.scorer import person
 
-GOAL = 20_000.0
-KNOWN, FOREIGN = "keys as Baton makes them", "all keys the publisher's own"
+GOAL, SCORECARD_GOAL, RATIO_GOAL = 20_000.0, 25_000.0, 0.8
+MEDIAN_BYTES, MOST_BYTES = 2_048.0, 16_384.0
 _EVENTS = "engagement.events"
 _TWO_DAYS_MS = 2 * 86_400_000
 _PATIENCE_S = 60.0
 _STATE, _COMMIT, _TIMER = ord("s"), ord("c"), ord("t")
-_TOP = 16
+
+
+class Variant(NamedTuple):
+    """What is measured: whose keys the events have, the folder of the definition, the engine."""
+
+    name: str
+    foreign: bool = False
+    definition: str = ""
+    engine: str = "faust"
+
+
+KNOWN = Variant("config/, keys as Baton makes them")
+FOREIGN = Variant("config/, all keys the publisher's own", foreign=True)
+SCORECARD = Variant("25 criteria, 3 sequences", definition="examples/scorecard")
+PLAIN = Variant("25 criteria, 3 sequences, plain aiokafka", definition="examples/scorecard", engine="aiokafka")
+VARIANTS = (KNOWN, FOREIGN, SCORECARD, PLAIN)
 
 
 @dataclass(slots=True)
@@ -64,29 +84,29 @@ class Seen:
 
 
 def scorer(lab: Lab) -> Section:
-    """Runs both variants in turn, then once more under a profiler."""
+    """Runs the variants in turn, then the first once more under a profiler."""
     sizes = lab.sizes
     start = SystemClock().wall() - _TWO_DAYS_MS
     known = days(events=sizes.events, people=sizes.people, start=start)
-    variants: dict[str, list[Keyed]] = {KNOWN: known, FOREIGN: list(foreign(known))}
+    others = list(foreign(known))
     lab.say(f"{len(known):,} events of {sizes.people:,} simulated people are ready")
-    seen: dict[str, list[tuple[Seen, float]]] = {name: [] for name in variants}
+    seen: dict[Variant, list[tuple[Seen, float]]] = {variant: [] for variant in VARIANTS}
     for turn in range(1, sizes.runs + 1):
-        for name, records in variants.items():
-            one = _run(lab, records, worker("scorer"))
-            seen[name].append(one)
-            lab.say(f"run {turn}  {name:30} {one[0].rate:10,.0f} events/s")
+        for variant in VARIANTS:
+            one = _run(lab, others if variant.foreign else known, worker("scorer"), variant)
+            seen[variant].append(one)
+            lab.say(f"run {turn}  {variant.name:42} {one[0].rate:10,.0f} events/s")
     file = lab.folder / "scorer.prof"
-    profiled, _ = _run(lab, known, ["-m", "cProfile", "-o", str(file), *worker("scorer")])
+    profiled, _ = _run(lab, known, ["-m", "cProfile", "-o", str(file), *worker("scorer")], KNOWN)
     return _section(lab, seen, profiled, file)
 
 
-def _run(lab: Lab, records: Sequence[Keyed], arguments: Sequence[str]) -> tuple[Seen, float]:
+def _run(lab: Lab, records: Sequence[Keyed], arguments: Sequence[str], variant: Variant) -> tuple[Seen, float]:
     settings = bench_settings(lab.bootstrap, prefix=f"scorer{lab.number()}.")
-    asyncio.run(prepare(settings))
+    asyncio.run(prepare(settings, _documents(variant)))
     asyncio.run(fill(settings, broker_name(settings, _EVENTS), records))
     log = lab.folder / f"{settings.topic_prefix}log"
-    with child(arguments, log, environment(settings, lab.folder)) as running:
+    with child(arguments, log, environment(settings, lab.folder) | {"BATON_ENGINE": variant.engine}) as running:
         one = processor("scorer", settings)
         try:
             found = asyncio.run(_watched(settings, one, running.ended))
@@ -97,6 +117,14 @@ def _run(lab: Lab, records: Sequence[Keyed], arguments: Sequence[str]) -> tuple[
     if found.events != len(records):
         raise UserError(f"the scorer's journal has {found.events} events of {len(records)}")
     return found, cpu_s
+
+
+def _documents(variant: Variant) -> Documents:
+    """Those of config/, with the variant's own in their place."""
+    folder = config_folder(None)
+    own = read_folder(folder / variant.definition) if variant.definition else {}
+    replaced = {kind for kind, _ in own}
+    return {name: text for name, text in read_checked(folder).items() if name[0] not in replaced} | own
 
 
 async def _watched(settings: Settings, one: Processor, alive: object) -> Seen:
@@ -131,81 +159,41 @@ async def _seen(watcher: Watcher, settings: Settings, one: Processor) -> Seen:
     return seen
 
 
-def _section(lab: Lab, seen: dict[str, list[tuple[Seen, float]]], profiled: Seen, file: Path) -> Section:
+def _section(lab: Lab, seen: dict[Variant, list[tuple[Seen, float]]], profiled: Seen, file: Path) -> Section:
     sizes = lab.sizes
     section = Section(
         "scorer",
-        "The scorer with the definition in config/",
+        "The scorer with the definition in config/, and with a scorecard of 25 criteria and 3 sequences",
         f"{sizes.events:,} events of {sizes.people:,} simulated people (bots, repeats, late events and poison "
-        "included) wait on the log; one `baton worker scorer` process on Faust, metrics and health on. From the first "
-        "group in its journal to the last, hops between its own topics included.",
+        "included) wait on the log; one `baton worker scorer` process, on Faust if nothing else is said, metrics and "
+        "health on. From the first group in its journal to the last, hops between its own topics included.",
     )
-    for name, runs in seen.items():
+    for variant, runs in seen.items():
         last, _ = runs[-1]
         cpu = sorted(cpu / one.events * 1e6 for one, cpu in runs)[len(runs) // 2]
         note = f"{cpu:.0f} µs of CPU an event, start included; {last.records:,} records with hops"
-        section.rows.append(Row(name, "events/s", [one.rate for one, _ in runs], note))
+        section.rows.append(Row(variant.name, "events/s", [one.rate for one, _ in runs], note))
+    faust, plain = section.row(SCORECARD.name).median, section.row(PLAIN.name).median
+    section.ratios.append(("25 criteria, Faust / plain aiokafka", faust / plain, ""))
+    sizes_of = _people(seen[SCORECARD][-1][0])
+    section.verdicts += [
+        Verdict("scorer, events/s", GOAL, section.row(KNOWN.name).median, at_least=True),
+        Verdict("scorer, 25 criteria, events/s", SCORECARD_GOAL, faust, at_least=True),
+        Verdict("scorer, 25 criteria, Faust / plain aiokafka", RATIO_GOAL, faust / plain, at_least=True),
+        Verdict("person, 25 criteria, median", MEDIAN_BYTES, median(sizes_of), at_least=False, unit="bytes"),
+        Verdict("person, 25 criteria, largest", MOST_BYTES, sizes_of[-1], at_least=False, unit="bytes"),
+    ]
     last, _ = seen[KNOWN][-1]
     live = [size for size in last.states.values() if size]
-    section.verdicts.append(Verdict("scorer, events/s", GOAL, section.row(KNOWN).median, at_least=True))
     size, written = sum(live) / max(len(live), 1), last.journal_bytes / last.events
     told = (
         f"It qualified {last.qualified:,} leads and put {last.dead} records aside as dead letters. "
         f"{len(live):,} states of {size:,.0f} bytes on average; {written:,.0f} bytes of journal an event."
     )
-    section.notes = [told, "", *_profile(file, profiled)]
+    section.notes = [told, "", *profile(file, profiled.rate, profiled.events)]
     return section
 
 
-def _profile(file: Path, profiled: Seen) -> list[str]:
-    """Where the time goes: by room, then the functions with the most time of their own."""
-    stats = pstats.Stats(str(file))
-    own: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = stats.stats  # type: ignore[attr-defined]
-    rooms: defaultdict[str, float] = defaultdict(float)
-    for (path, _, name), each in own.items():
-        rooms[_room(path, name)] += each[2]
-    waiting = rooms.pop("waiting", 0.0)
-    whole = sum(rooms.values())
-    shares = sorted(rooms.items(), key=lambda each: -each[1])[:8]
-    lines = [
-        f"Profile (cProfile, a run of its own at {profiled.rate:,.0f} events/s; {whole:.1f} s at work, start included, "
-        f"{waiting:.1f} s waiting), time of their own by room: "
-        + ", ".join(f"{room} {spent / whole:.0%}" for room, spent in shares),
-        "",
-        "| calls an event | own | with callees | function |",
-        "|--:|--:|--:|---|",
-    ]
-    busy = [(key, each) for key, each in own.items() if _room(key[0], key[2]) != "waiting"]
-    for (path, line, name), (_, calls, seconds, total, _) in sorted(busy, key=lambda one: -one[1][2])[:_TOP]:
-        where = f"{_short(path)}:{line} {name}" if line else name.strip("<>")
-        share, deep = seconds / whole, total / whole
-        lines.append(f"| {calls / profiled.events:.2f} | {share:.1%} | {deep:.1%} | `{where}` |")
-    return lines
-
-
-def _room(path: str, name: str) -> str:
-    if "poll" in name and "select" in name:
-        return "waiting"
-    for mark, room in (
-        ("services/scorer/", "scorer"),
-        ("services/runtime/", "runtime"),
-        ("baton_schemas/", "contracts"),
-        ("pydantic", "pydantic"),
-        ("aiokafka", "aiokafka"),
-        ("faust", "Faust"),
-        ("mode/", "Faust"),
-        ("prometheus_client", "metrics"),
-        ("asyncio", "asyncio"),
-    ):
-        if mark in path or mark in name:
-            return room
-    return "built in" if path.startswith("~") else "imports and the rest"
-
-
-def _short(path: str) -> str:
-    parts = Path(path).parts
-    for mark in ("services", "baton_schemas", "site-packages"):
-        if mark in parts:
-            index = len(parts) - 1 - parts[::-1].index(mark)
-            return "/".join(parts[index + (mark == "site-packages") :])
-    return "/".join(parts[-2:])
+def _people(seen: Seen) -> list[int]:
+    """The bytes of each person's state, the smallest first."""
+    return sorted(size for key, size in seen.states.items() if size and key[1:].startswith(person.PREFIX))

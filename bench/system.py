@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.log import SECRET
-from services.cli.apply import publish_set
+from services.cli.applying import publish_set
 from services.cli.config_folder import Documents, check_set
 from services.cli.services import journalled
 from services.cli.system import config_folder, read_checked

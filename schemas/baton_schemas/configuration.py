@@ -2,7 +2,8 @@
 
 Items come first, the manifest last, old items' tombstones after it; so a reader in order always sees a whole set, and
 a crash in the middle of `baton apply` leaves the old one in force. Beside them stand definitions that are proposed, and
-a bounded history of those that were in force; no service reads either.
+a bounded history of those that were in force, which no service reads; and the one that is coming, while a look-back
+counts for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from baton_schemas.documents.definition import Team
 ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers", "campaigns"]
 MANIFEST_KEY = "set/active"
 PROPOSAL, HISTORY = "proposal/", "history/"
+COMING_KEY = "coming/definition"
 """What the keys of records begin with that stand beside the active set."""
 
 
@@ -77,6 +79,20 @@ class DefinitionProposed(Contract):
         """Its key on `baton.config`."""
         own = "" if self.team is None else f"/{self.team}"
         return f"{PROPOSAL}definition/{self.name}@{self.digest[:16]}{own}"
+
+
+class DefinitionComing(Contract):
+    """A signed lead definition that will be in force when a look-back is done. Until then scorers count for its
+    criteria, and judge by the one in force."""
+
+    TYPE: ClassVar[str] = "baton.definition.coming.v1"
+
+    name: Name
+    version: int = Field(ge=1)
+    digest: Name
+    text: str = Field(max_length=900_000)
+    at: Time
+    by: Name | None = None
 
 
 class Period(Part):

@@ -41,6 +41,21 @@ class LedgerPublished(Contract):
     handoff: Name | None = None
 
 
+class LedgerRecounted(Contract):
+    """What the log says of `person` (the record's key), read once more from `since` to `until` for criteria that were
+    not counted then: `packed` (base64 of the scorer's own packed layout) is joined to what is known. Absent: nothing
+    is added, and the person is judged anew by the definition in force. Whoever takes it in must have read
+    `baton.config` up to `config_read`. The record's id is the cause of what follows."""
+
+    TYPE: ClassVar[str] = "baton.ledger.recounted.v1"
+
+    person: Name
+    packed: str | None = None
+    since: Time
+    until: Time
+    config_read: Count
+
+
 class IdentityStopped(Contract):
     """What `person` (the record's key) belongs to is no lead any more, for `reason`: its `handoff` is to be withdrawn.
     The root says so to the identity, because an identity alone speaks of its own handoffs."""

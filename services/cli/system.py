@@ -6,7 +6,7 @@ from pathlib import Path
 
 import services
 from baton_schemas.configuration import MANIFEST_KEY
-from services.cli.apply import Changes, publish_set
+from services.cli.applying import Changes, publish_set
 from services.cli.config_folder import Documents, check_set, read_folder
 from services.cli.services import journalled
 from services.runtime.clock import SystemClock

@@ -11,15 +11,17 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from baton_schemas.configuration import ErasureRequested
+from baton_schemas.configuration import COMING_KEY, DefinitionComing, ErasureRequested
 from baton_schemas.documents.campaigns import Campaigns
+from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.feedback import ModelPublished
-from services.runtime.agreement import agreed_in
-from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
+from services.runtime.agreement import agreed_in, check_signed, read_signers
+from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, ConfigSet, active_set
 from services.runtime.documents import parse
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
-from services.scorer.definition import Rules, compile_campaigns, compile_rules
+from services.scorer.coming import counting_for
+from services.scorer.definition import Rules, compile_campaigns, compile_rules, read
 
 MODELS_TOPIC = "scoring.models"
 ERASURES_TOPIC = "privacy.erasures"
@@ -64,9 +66,25 @@ def compiled(snapshot: Globals) -> Rules:
     if len(texts) > 1:
         raise UserError(f"definitions {', '.join(texts)}: several at once", fix="apply one lead definition")
     (agreed,) = agreed_in(found).values()
+    coming = _coming(snapshot, found)
     campaigns = [parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()]
     rules = compile_rules(agreed.definition, _model(snapshot, agreed.definition.name), agreed.approvals)
+    if coming is not None:
+        rules = counting_for(rules, coming)
     return replace(rules, campaigns=compile_campaigns(campaigns))
+
+
+def _coming(snapshot: Globals, found: ConfigSet) -> LeadDefinition | None:
+    """The definition that a look-back counts for, if both teams signed it; any other counts for nothing."""
+    packed = snapshot.table(CONFIG_TOPIC).get(COMING_KEY.encode())
+    if packed is None:
+        return None
+    try:
+        coming = read(DefinitionComing.model_validate_json(packed).text, COMING_KEY)
+        check_signed(coming, read_signers(found.of("signers")))
+    except (ValidationError, UserError):
+        return None
+    return coming
 
 
 def erased_at(erasures: Mapping[bytes, bytes], key: bytes) -> int | None:

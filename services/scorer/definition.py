@@ -46,7 +46,8 @@ class Rules:
     """A definition and the model over it, ready for use. All points are integer tenths.
 
     `judged` names the content that judges (digest and model): when it differs from what last judged a person, the
-    person is judged anew at its next event or timer.
+    person is judged anew at its next event or timer. `kept` are the properties that are kept of an event, `notes` those
+    of them that the dossier carries.
     """
 
     definition: LeadDefinition
@@ -69,6 +70,7 @@ class Rules:
     personas: tuple[tuple[str, Test], ...]
     contact: tuple[str, ...]
     notes: tuple[str, ...]
+    kept: tuple[str, ...]
     signatures: tuple[Signature, ...]
     campaigns: tuple[tuple[Pattern[str], str], ...] = ()
 
@@ -131,6 +133,7 @@ def compile_rules(
         personas=tuple((each.label, compile_condition(each.when)) for each in definition.personas),
         contact=tuple(definition.contact),
         notes=tuple(definition.notes),
+        kept=tuple(definition.notes),
         signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),
     )
 

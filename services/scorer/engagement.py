@@ -163,7 +163,7 @@ def _advance(ledger: Ledger, rules: Rules, hour: int) -> tuple[int, bool, str]:
 
 def _fold_notes(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes) -> bool:
     changed, properties = False, event.properties
-    for name in rules.notes:
+    for name in rules.kept:
         if name in properties:
             changed = set_trait(profile, name, properties[name], at, tie) or changed
     return changed

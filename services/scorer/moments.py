@@ -15,7 +15,7 @@ from services.scorer.ledger import ID_BYTES, Ledger
 
 MOST_TIMES = 16
 _TIME_BYTES = 8
-_ENTRY_BYTES = _TIME_BYTES + ID_BYTES
+TIME_ENTRY_BYTES = _TIME_BYTES + ID_BYTES
 Kept = Literal["new", "known", "cut"]
 
 
@@ -28,7 +28,7 @@ def keep_time(ledger: Ledger, key: str, at: int, id: bytes) -> Kept:
         ledger.times[key] = entry
         ledger.times = dict(sorted(ledger.times.items()))
         return "new"
-    entries = [held[place : place + _ENTRY_BYTES] for place in range(0, len(held), _ENTRY_BYTES)]
+    entries = [held[place : place + TIME_ENTRY_BYTES] for place in range(0, len(held), TIME_ENTRY_BYTES)]
     place = bisect_left(entries, entry)
     if place < len(entries) and entries[place] == entry:
         return "known"
@@ -47,7 +47,7 @@ def keeps_time(ledger: Ledger, key: str, at: int, id: bytes) -> bool:
     """Whether the time of this event is kept."""
     held = ledger.times.get(key, b"")
     entry = max(at, 0).to_bytes(_TIME_BYTES, "big") + id
-    return any(entry == held[place : place + _ENTRY_BYTES] for place in range(0, len(held), _ENTRY_BYTES))
+    return any(entry == held[place : place + TIME_ENTRY_BYTES] for place in range(0, len(held), TIME_ENTRY_BYTES))
 
 
 def note_first(ledger: Ledger, criterion: str, hour: int) -> bool:
@@ -108,7 +108,7 @@ def _times(key: str, ledgers: Sequence[Ledger]) -> list[bytes]:
     for ledger in ledgers:
         held = ledger.times.get(key)
         if held is not None:
-            found += [held[at : at + _ENTRY_BYTES] for at in range(0, len(held), _ENTRY_BYTES)]
+            found += [held[at : at + TIME_ENTRY_BYTES] for at in range(0, len(held), TIME_ENTRY_BYTES)]
     return sorted(set(found)) if len(ledgers) > 1 else found
 
 

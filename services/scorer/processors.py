@@ -15,9 +15,10 @@ from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.engagement import PersonUnlinked
 from baton_schemas.feedback import LeadRecycled
+from baton_schemas.identity import LedgerRecounted
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import DeadLetter, Effects
-from services.runtime.errors import Permanent, UserError
+from services.runtime.errors import Permanent, Transient, UserError
 from services.runtime.processor import Context
 from services.runtime.record import Batch, Record
 from services.runtime.state import State
@@ -50,6 +51,7 @@ from services.scorer.intake import (
     tie_of,
     unknown_type,
 )
+from services.scorer.joining import join
 from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
@@ -92,6 +94,7 @@ class ScorerProcessor:
             Linked.TYPE: _Route(read_linked, self._identity),
             Published.TYPE: _Route(read_published, self._ledger),
             Stopped.TYPE: _Route(read_stopped, self._stopped),
+            LedgerRecounted.TYPE: _Route(LedgerRecounted.model_validate_json, self._recounted),
             LeadRecycled.TYPE: _Route(LeadRecycled.model_validate_json, self._recycled),
         }
         facts = {
@@ -275,6 +278,31 @@ class ScorerProcessor:
         if one is not None:
             turn.hear_stopped(key, one, event.handoff, event.reason)
         return "stopped"
+
+    def _recounted(self, turn: Turn, record: Record, _envelope: Envelope, event: LedgerRecounted) -> str:
+        """What a look-back found is joined to what is known; without anything found, the person is judged anew."""
+        key = _own_key(record, event.person)
+        if turn.context.globals.offsets.get(CONFIG_TOPIC, 0) < event.config_read:
+            raise Transient("a look-back's definition is not here yet")
+        one = turn.find(key)
+        if event.packed is None:
+            if one is not None and one.root is None and one.lead.judged != turn.rules.judged:
+                turn.decide(key, one)
+            return "judged"
+        erased = turn.erased_at(key.encode())
+        if erased is not None and erased >= event.since:  # what was read may be from before it
+            return ERASED
+        one = one or Person(born=turn.now)
+        before = profile.pack(one.profile)
+        join(one.profile, profile.unpack(_unpacked(event.packed)))
+        if profile.pack(one.profile) == before:
+            return "repeated"
+        turn.keep(key, one)
+        if one.root is not None:
+            turn.publish(key, one, identity.publish_own(one, key))
+        else:
+            turn.decide(key, one)
+        return "recounted"
 
     def _recycled(self, turn: Turn, record: Record, _envelope: Envelope, event: LeadRecycled) -> str:
         key = _own_key(record, None)

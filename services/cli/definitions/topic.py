@@ -160,7 +160,8 @@ def recorded(table: Table, agreed: Mapping[str, tuple[LeadDefinition, str]], now
 
 
 def stands_beside(key: bytes) -> bool:
-    """Whether a record is a proposal or history, and so no part of a set."""
+    """Whether a record is a proposal or history, and so no part of a set. What is coming is neither: an apply ends a
+    look-back."""
     return key.startswith((PROPOSAL.encode(), HISTORY.encode()))
 
 

@@ -227,9 +227,9 @@ class Lane:
 
     async def _decide_batch(self, topic: str, records: Sequence[Record]) -> Decision:
         faults.point("in_batch", str(self.partition))
-        context, batch = self._context(), Batch(topic, self.partition, records)
+        batch = Batch(topic, self.partition, records)
         return await self._patiently(
-            lambda: decide_batch(self.processor, batch, self.state, context, self._around.sizes)
+            lambda: decide_batch(self.processor, batch, self.state, self._context(), self._around.sizes)
         )
 
     async def _ring(self) -> bool:
@@ -274,9 +274,8 @@ class Lane:
         return bool(fired)
 
     async def _decide_timer(self, timer: Timer) -> Decision:
-        context = self._context()
         return await self._patiently(
-            lambda: decide_timer(self.processor, timer, self.state, context, self._around.sizes)
+            lambda: decide_timer(self.processor, timer, self.state, self._context(), self._around.sizes)
         )
 
     def _may_fire(self, hold: _Hold) -> bool:
@@ -329,7 +328,8 @@ class Lane:
         effects.dead_letters.extend(found.dead_letters)
 
     async def _patiently(self, decide: Callable[[], Decision]) -> Decision:
-        """Calls again while a Transient passes, for half a session at most; then the worker ends."""
+        """Calls again while a Transient passes, for half a session at most, each time with what the globals say then;
+        then the worker ends."""
         deadline, pause = _now() + self._around.limits.patience_s, _FIRST_RETRY_S
         while True:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.cli.config_folder import Documents, read_folder
 from services.runtime.config_set import CONFIG_TOPIC, active_set
 from services.runtime.processor import Globals

@@ -7,7 +7,7 @@ import pytest
 
 from baton_schemas.documents.definition import LeadDefinition, Team
 from baton_schemas.documents.signing import content_digest
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.cli.config_folder import Documents
 from services.cli.definitions.topic import (
     MOST_PROPOSED,

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from baton_schemas.contract import Contract
 from baton_schemas.routing import LeadRouted
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.cli.publish import Report, Times, outcome_sends, sends_of
 from services.cli.publishing.reading import csv_table, json_readings, read_mapping
 from services.cli.publishing.records import KeyMaker

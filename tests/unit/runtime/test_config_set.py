@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baton_schemas.configuration import MANIFEST_KEY, ConfigItem, ConfigManifest, ManifestEntry
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set, digest_of, set_id_of
 from services.runtime.processor import Globals
 

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from baton_schemas.configuration import ConfigKind
 from baton_schemas.contract import format_time
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.runtime.agreement import DAY_MS
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.definition_watch import OVERDUE, REMOVED, DefinitionWatch

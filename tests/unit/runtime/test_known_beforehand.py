@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from baton_schemas.configuration import MANIFEST_KEY
-from services.cli.apply import plan_set
+from services.cli.applying import plan_set
 from services.cli.system import read_checked
 from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.operating import Operating
