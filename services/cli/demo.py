@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
@@ -23,6 +23,7 @@ from baton_schemas.engagement import Identifiers
 from services.cli.conservation import Verdict
 from services.cli.demo_crm import Company, company, notice
 from services.cli.demo_screen import Screen, screen
+from services.cli.demo_stage import TICK_S, Stage, ended_by_sigterm
 from services.cli.demo_time import HOUR_MS, fast_clock, opening
 from services.cli.demo_watch import TOPICS, Watch
 from services.cli.home import (
@@ -53,7 +54,6 @@ HOURS = 12
 _LEAD_S = 8.0
 """Wall seconds that the services get to start before the simulated day begins."""
 _DRAIN_S = 30.0
-_TICK_S = 0.1
 app = typer.Typer()
 
 
@@ -91,14 +91,14 @@ def demo(
         raise UserError("BATON_KAFKA: is set, and the demo has a Kafka of its own", fix="unset BATON_KAFKA")
     console = out()
     shown = screen(console)
-    with _ended_by_sigterm(), alone(given.data_dir / ROOM, "baton demo"):
-        result = _played(given, shown, crm=crm, people=people, seconds=seconds, seed=seed)
+    with ended_by_sigterm() as ended, alone(given.data_dir / ROOM, "baton demo"):
+        result = _played(given, shown, ended, crm=crm, people=people, seconds=seconds, seed=seed)
     _tell(result, shown)
     if not result.drained or not all(verdict.holds for verdict in result.verdicts):
         raise typer.Exit(1)
 
 
-def _played(given: Settings, shown: Screen, *, crm: bool, people: int, seconds: int, seed: int) -> Result:
+def _played(given: Settings, shown: Screen, ended: Event, *, crm: bool, people: int, seconds: int, seed: int) -> Result:
     what = Remembered(kafka=f"{ROOM}/kafka", secret=f"{ROOM}/person-key-secret")
     broker = Broker(given.data_dir / what.kafka, options=BrokerOptions(partitions=what.partitions))
     broker.reset()
@@ -133,7 +133,7 @@ def _played(given: Settings, shown: Screen, *, crm: bool, people: int, seconds: 
         with Supervisor(environment(settings), logs, say=shown.say, also=also) as services:
             names = ", ".join(f"{name} (pid {pid})" for name, pid in services.pids().items())
             shown.say(f"services: {names}; they log to {logs}")
-            result = run(_day(settings, world, start, seed, shown, services, office))
+            result = run(_day(settings, world, start, seed, Stage(shown, services, SystemClock(scale), ended), office))
         shown.close()
         shown.say("checking the conservation laws, from the topics alone ...")
         result.verdicts += run(verify(settings))
@@ -157,17 +157,15 @@ async def _day(
     world: World,
     start: int,
     seed: int,
-    shown: Screen,
-    services: Supervisor,
+    stage: Stage,
     office: Company | None,
 ) -> Result:
-    hero = world.protagonist
+    hero, shown, clock = world.protagonist, stage.shown, stage.clock
     keys = KeyMaker(settings.required_secret("person_key_secret"), settings.person_key_id)
     marks = (hero.email.encode(), f'"{hero.anonymous_id}"'.encode())
     watch = Watch(keys.identifier("email", hero.email), marks)
     company = hero.company
     shown.hero(f"{hero.first_name} {hero.last_name}, {hero.job_title}, {company.name} ({company.country})")
-    clock = SystemClock(settings.scale)
     async with LogClient(settings) as client:
         answers = crm(world, client, clock, seed=seed) if office is None else office.work(world, clock, seed=seed)
         reps = asyncio.create_task(answers)
@@ -176,37 +174,26 @@ async def _day(
         beside = (reps, reader)
         try:
             while not sender.done():
-                await _turn(watch, shown, services, clock, beside)
+                await stage.turn(watch, beside)
             sender.result()
             await client.flush()
             ends_at = start + world.length_ms
             while clock.now() < ends_at:
-                await _turn(watch, shown, services, clock, beside)
+                await stage.turn(watch, beside)
             reps.cancel()
             await asyncio.gather(reps, return_exceptions=True)
             compared = [] if office is None else await office.compared(settings)
             waiting = asyncio.create_task(drained(settings, _DRAIN_S))
             while not waiting.done():
-                await _turn(watch, shown, services, clock, (reader,))
+                await stage.turn(watch, (reader,))
             empty = waiting.result()
-            await asyncio.sleep(3 * _TICK_S)
+            await asyncio.sleep(3 * TICK_S)
         finally:
             for task in (sender, *beside):
                 task.cancel()
             await asyncio.gather(sender, *beside, return_exceptions=True)
     shown.tick(clock.now(), watch.counters)
     return Result(watch, hero.email, clock.now(), compared, drained=empty)
-
-
-async def _turn(
-    watch: Watch, shown: Screen, services: Supervisor, clock: SystemClock, beside: tuple[asyncio.Task[None], ...]
-) -> None:
-    services.watch()
-    for task in beside:
-        if task.done():
-            task.result()
-    shown.tick(clock.now(), watch.counters)
-    await asyncio.sleep(_TICK_S)
 
 
 async def _read_along(client: LogClient, watch: Watch, shown: Screen) -> None:
@@ -238,13 +225,3 @@ def _tell(result: Result, shown: Screen) -> None:
     shown.say(f"  {own_name()} explain {result.watch.handoff or '<handoff>'}")
     shown.say(f"  {own_name()} explain {result.email} --at {format_time(result.ended)[:16]}Z")
     shown.say(f"  {own_name()} dead-letters list")
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does, so that no process is left behind."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -171,8 +171,8 @@ async def _paced(client: LogClient, records: Iterable[Send], per_second: int, ad
 
 
 async def _worked_off(settings: Settings) -> None:
-    if not await drained(settings, _PATIENCE_S):
-        raise UserError("the services did not take it in", fix="start them, and apply it again: what was done stays")
+    if not await drained(settings, _PATIENCE_S, ("scorer",)):
+        raise UserError("the scorer did not take it in", fix="start it, and apply it again: what was done stays")
 
 
 def _recounted(key: str, packed: str | None, since: int, until: int, config_read: int, *, part: str) -> Send:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from services.cli.conservation import INPUTS, OUTPUTS, Evidence, Verdict
 from services.cli.recount import OUTSIDE, applied_once, restored
@@ -52,14 +52,17 @@ async def _positions(client: LogClient, topics: Iterable[str]) -> list[Position]
     return [(topic, number) for topic in topics for number in await client.partitions(topic)]
 
 
-async def drained(settings: Settings, patience_s: float) -> bool:
-    """Waits until the services have read all that is there and all that followed from it; False if they did not.
+async def drained(settings: Settings, patience_s: float, only: Collection[str] = ()) -> bool:
+    """Waits until the services (or `only` some) have read all that is there and all that followed from it; False if
+    they did not.
 
     Clocks go on ringing, so the topics never fall silent: each round waits for what was there when it began, and there
     are as many rounds as an event has hops to go.
     """
     groups = [
-        (BrokerOffsets(connection(settings), broker_name(settings, each.name)), each) for each in journalled(settings)
+        (BrokerOffsets(connection(settings), broker_name(settings, each.name)), each)
+        for each in journalled(settings)
+        if not only or each.name in only
     ]
     try:
         async with asyncio.timeout(patience_s):
