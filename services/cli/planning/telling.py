@@ -13,6 +13,7 @@ from services.cli.planning.comparing import Comparison
 from services.cli.planning.loads import Load, Share
 from services.cli.terminal import out
 
+_MOST_MOVES = 8
 _SAME = "nothing would change for anybody"
 
 
@@ -75,18 +76,19 @@ def _leads(console: Console, found: Comparison) -> None:
         if not found.grades:
             console.print(f"  {_SAME}")
         return
-    table = _table("person", "", "grade", "points", "by")
     for each in found.moved:
         by = ", ".join(f"{name} {points:+.1f}" for name, points in each.by)
-        table.add_row(each.person, each.change, f"{each.before} to {each.after}", f"{each.points:+.1f}", by)
-    console.print(table)
+        line = f"  {each.person}  {each.change:6}  {each.before:2} to {each.after:2}  {each.points:+6.1f}  {by}"
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _grades(console: Console, found: Comparison) -> None:
     if found.grades:
         console.print(f"\ngrades: {sum(count for *_, count in found.grades):,} move")
         moves = sorted(found.grades, key=lambda each: -each[2])
-        console.print("  " + ", ".join(f"{one} to {other}: {count:,}" for one, other, count in moves))
+        shown = ", ".join(f"{one} to {other} {count:,}" for one, other, count in moves[:_MOST_MOVES])
+        rest = f", and {len(moves) - _MOST_MOVES} other moves" if len(moves) > _MOST_MOVES else ""
+        console.print(f"  {shown}{rest}", soft_wrap=True, highlight=False)
     if found.causes:
         table = _table("criterion", "people", "points each")
         for cause in found.causes:
@@ -121,7 +123,7 @@ def _reps(console: Console, before: Sequence[Share], after: Sequence[Share]) -> 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=name != "by", justify="right" if _is_number(name) else "left")
+        table.add_column(name, no_wrap=True, justify="right" if _is_number(name) else "left")
     return table
 
 

@@ -26,6 +26,7 @@ from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC
 EVENTS, FACTS = "engagement.events", "crm.facts"
 _TABLES = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
 _EVERY = 5_000
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ async def from_topics(settings: Settings, since: int | None, done: Callable[[int
     return Traffic(records, reach, tables, known)
 
 
-def from_file(file: Path, keys: KeyMaker, scale: TimeScale) -> tuple[Traffic, Report]:
-    """The events of a file of JSON lines, each taken in when it happened; and what became of its lines."""
+def from_file(file: Path, keys: KeyMaker, scale: TimeScale, *, days: int, now: int) -> tuple[Traffic, Report]:
+    """The events of a file of JSON lines, each taken in when it happened; and what became of its lines. Of the `days`
+    before the newest (or `now`, ms): what is older is looked at by no live scorer either."""
     report = Report(file=str(file))
     records = []
     for place, send in enumerate(sends_of(json_readings(file, "/import/plan"), report, keys, Times.GIVEN)):
@@ -80,4 +82,7 @@ def from_file(file: Path, keys: KeyMaker, scale: TimeScale) -> tuple[Traffic, Re
     if not records:
         raise UserError(f"{file}: no event that can be used", fix="name JSON lines as `baton publish` takes them")
     records.sort(key=lambda each: (each.timestamp, each.offset))
-    return Traffic(records, scale.at(records[0].timestamp)), report
+    reach = scale.at(records[0].timestamp)
+    newest = min(scale.at(records[-1].timestamp), now)
+    times = range(newest - days * _DAY_MS, now + 1)
+    return Traffic([each for each in records if scale.at(each.timestamp) in times], reach), report
