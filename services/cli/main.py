@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("services.cli.up", "Kafka and the three services on this machine, until Ctrl-C."),
     "worker": ("services.cli.worker", "One service in this process: scorer, router or feedback."),
     "topics": ("services.cli.topics", "Topics: apply, check."),
+    "plan": ("services.cli.plan", "What a change of the configuration would do, tried on past traffic."),
     "apply": ("services.cli.apply", "Make a folder of documents the active configuration."),
     "definition": ("services.cli.definition", "What a good lead is: check, propose, sign, show, compare."),
     "publish": ("services.cli.publish", "Publish a file of events: CloudEvents, Segment calls, CSV."),

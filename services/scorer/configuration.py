@@ -68,7 +68,7 @@ def compiled(snapshot: Globals) -> Rules:
     (agreed,) = agreed_in(found).values()
     coming = _coming(snapshot, found)
     campaigns = [parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()]
-    rules = compile_rules(agreed.definition, _model(snapshot, agreed.definition.name), agreed.approvals)
+    rules = compile_rules(agreed.definition, model_of(snapshot, agreed.definition.name), agreed.approvals)
     if coming is not None:
         rules = counting_for(rules, coming)
     return replace(rules, campaigns=compile_campaigns(campaigns))
@@ -95,7 +95,8 @@ def erased_at(erasures: Mapping[bytes, bytes], key: bytes) -> int | None:
     return ErasureRequested.model_validate_json(packed).at
 
 
-def _model(snapshot: Globals, definition: str) -> ModelPublished | None:
+def model_of(snapshot: Globals, definition: str) -> ModelPublished | None:
+    """The model of a definition by name, or None. Raises UserError when it can't be read."""
     packed = snapshot.table(MODELS_TOPIC).get(definition.encode())
     if packed is None:
         return None

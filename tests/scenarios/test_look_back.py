@@ -134,6 +134,12 @@ def test_new_criteria_know_the_past_before_they_judge(settings: Settings, tmp_pa
         assert "no criterion that did not count before" in baton("apply", folder, "--look-back", code=2)
 
         define(folder, 2, "engagement:\n", "engagement:\n" + NEW)
+        planned = json.loads(baton("plan", folder, "--json"))
+        assert planned["fresh"] == ["comparison"]
+        assert (planned["events"], planned["comparison"]["people"]) == (PEOPLE * 21 // 10 + 1, PEOPLE)
+        compared = planned["comparison"]
+        assert (compared["leads_before"], compared["enters"], compared["leaves"]) == (1, PEOPLE // 10, 0)
+
         found = json.loads(baton("apply", folder, "--look-back", "--per-second", "1000", "--json"))
         assert found["criteria"] == ["comparison"]
         assert found["people"] == PEOPLE

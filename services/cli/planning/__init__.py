@@ -1,0 +1,1 @@
+"""What a change of the configuration would do, tried on past traffic: replayed, compared, told."""
