@@ -16,6 +16,7 @@ from bench.crm import crm
 from bench.lab import Lab, Sizes, lab
 from bench.latency import latency
 from bench.machine import machine
+from bench.plan import plan
 from bench.report import Section, as_json, markdown, placed, summary
 from bench.restore import restore
 from bench.scorer import scorer
@@ -24,6 +25,7 @@ from services.runtime.errors import UserError
 MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {
     "bare": bare,
     "scorer": scorer,
+    "plan": plan,
     "restore": restore,
     "latency": latency,
     "crm": crm,
