@@ -39,7 +39,7 @@ def plan(lab: Lab) -> Section:
     section = Section(
         "plan",
         "A plan over past traffic",
-        f"{len(records):,} events of {sizes.people:,} simulated people lie on the log; `baton plan` replays them under the "
+        f"{len(records):,} events of {sizes.people:,} simulated people are on the log; `baton plan` plays them under the "
         "definition in config/ and under one with another threshold and other points, a process for each.",
     )
     row = Row(NAME, "s")
