@@ -17,6 +17,7 @@ from baton_schemas.backfill import MOST_ACTS, BackfilledAct, DayBackfilled
 from baton_schemas.contract import Contract
 from baton_schemas.engagement import EngagementRecorded, Identifiers, PersonAliased
 from baton_schemas.envelope import from_record
+from baton_schemas.keys import IdentifierKind, normalise
 from services.cli.publishing.draft import Draft, Refused, content_id
 from services.cli.publishing.records import KINDS, MAX_VALUE_BYTES, KeyMaker, to_send
 from services.runtime.effects import Send
@@ -70,8 +71,8 @@ class Days:
             self.left_out += 1
             return None
         if not isinstance(draft.data, EngagementRecorded):
-            return sent._replace(topic=BULK)
-        self._keep(line, draft, draft.data, draft.time, sent.key.decode())
+            return sent._replace(topic=BULK, key=self._owner(draft.data).encode())
+        self._keep(line, draft, draft.data, draft.time)
         return None
 
     def links(self) -> Iterator[Send]:
@@ -122,9 +123,19 @@ class Days:
         for key, day, person in self._rows.execute(gone):
             yield self._said(key, day, person, ())
 
-    def _keep(self, line: int, draft: Draft, data: EngagementRecorded, at: int, key: str) -> None:
-        given = [(kind, text) for kind in KINDS if (text := getattr(data.person, kind)) is not None]
-        (kind, text), *others = given
+    def _owner(self, data: Contract) -> str:
+        """The key of whom the event belongs to: on this topic nobody sends it on to its owner."""
+        sides = [
+            _given(side)
+            for name in ("person", "previous")
+            if isinstance(side := getattr(data, name, None), Identifiers)
+        ]
+        kind, text = min((side[0] for side in sides), key=lambda first: KINDS.index(first[0]))
+        return self._keys.identifier(kind, text)
+
+    def _keep(self, line: int, draft: Draft, data: EngagementRecorded, at: int) -> None:
+        (kind, text), *others = _given(data.person)
+        key = self._keys.identifier(kind, text)
         act = BackfilledAct(
             source=draft.source,
             id=draft.id,
@@ -136,7 +147,7 @@ class Days:
             user_agent=data.user_agent,
         )
         person = Identifiers.model_validate({kind: text}).model_dump_json(exclude_none=True)
-        packed = act.model_dump_json(exclude_none=True, exclude_defaults=True)
+        packed = act.model_dump_json(exclude_none=True)
         execute = self._rows.execute
         execute("insert or ignore into people values (?, ?)", (key, person))
         event = f"{draft.source}\0{draft.id}"
@@ -173,3 +184,11 @@ class Days:
 
     def _draft(self, data: Contract, at: int, *parts: Any) -> Draft:
         return Draft(data, content_id(data.TYPE, at, *parts), f"/backfill/{self._source}", at)
+
+
+def _given(who: Identifiers) -> list[tuple[IdentifierKind, str]]:
+    """The identifiers that say anything, the strongest first."""
+    found = [(kind, text) for kind in KINDS if (text := getattr(who, kind)) is not None and normalise(kind, text)]
+    if not found:
+        raise Refused("person", "one of email, user_id, anonymous_id must not be blank")
+    return found

@@ -135,6 +135,21 @@ def test_a_visitor_of_the_past_is_linked_by_what_it_did(tmp_path: Path) -> None:
     assert len(aliases) == 1
 
 
+def test_who_is_who_comes_under_the_key_of_the_stronger_side(tmp_path: Path) -> None:
+    world = World()
+    user = {"user_id": "u7"}
+    alias = {**act(ADA, "x", 40), "type": "baton.person.aliased.v1", "data": {"person": user, "previous": ADA}}
+    blank = {"email": "   ", "user_id": "u7"}
+    publish(
+        world,
+        tmp_path,
+        [alias, act(user, "joined", 40), act(blank, "page_viewed", 41), identify(blank, 4, seniority="vp")],
+    )
+    assert world.dead(BULK) == []
+    assert counts(world) == {"view": 1, "steady": 1}
+    assert world.judgement(key_of(ADA)).fit == 200
+
+
 def test_lines_that_no_backfill_takes_are_refused_by_field(tmp_path: Path) -> None:
     world = World()
     timeless = {name: value for name, value in act(ADA, "joined", 5).items() if name != "time"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +23,9 @@ class Sink:
     def deliver(self, generation: int, fetched: Mapping[TopicPartition, Any]) -> None:
         assert generation == 7
         self.chunks.append(sum(map(len, fetched.values())))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
 
 
 def test_few_records_make_the_next_fetch_wait_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
