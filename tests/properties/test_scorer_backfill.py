@@ -160,6 +160,13 @@ def test_the_newest_days_are_kept_whatever_the_order(definition: str, days: set[
     assert profiles(one) == profiles(other) == profiles(kept)
 
 
+def test_at_the_limit_a_day_that_is_taken_back_keeps_its_place_whatever_comes_first() -> None:
+    act = {"action": "joined", "hour": 3, "pricing": False, "n": 1}
+    full = run(backfilled({(0, "old-crm", ago): [act] for ago in range(1, MOST_DAYS + 1)}), "small")
+    second = backfilled({(0, "old-crm", 1): [], (0, "old-crm", MOST_DAYS + 1): [act]})
+    assert profiles(run(second, "small", full)) == profiles(run(second[::-1], "small", full))
+
+
 def test_what_a_day_says_counts_like_the_same_events_live() -> None:
     """Of a day that live events keep by the day, too, and of which no criterion is full."""
     acts = [

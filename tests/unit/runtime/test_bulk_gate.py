@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.protocol.fetch import FetchRequest
 
 from services.runtime.bulk import OPEN_MS, SHUT_MS, Gate, Lag
 from services.runtime.effects import Observation
 from services.runtime.kafka import bulk_gate
 from services.runtime.kafka.bulk_gate import BulkGate
+from services.runtime.kafka.fetch_session import with_fetch_sessions
 
 LIVE, BULK = TopicPartition("live", 0), TopicPartition("bulk", 0)
 
@@ -162,3 +166,16 @@ def test_the_rule_alone() -> None:
     assert gate.judge(Lag(0, 0))
     assert gate.judge(Lag(0, None)), "what is not known does not shut it"
     assert bulk_gate.REST >= 1
+
+
+def test_of_a_bulk_topic_little_is_fetched_at_a_time() -> None:
+    asked: list[Any] = []
+
+    async def send(_node: int, request: Any) -> Any:
+        asked.append(request._wanted)
+        return SimpleNamespace(API_VERSION=4)
+
+    consumer = with_fetch_sessions(SimpleNamespace(_client=SimpleNamespace(send=send)), {"bulk": 10})
+    topics = [("live", [(0, 3, 1000)]), ("bulk", [(0, 5, 1000), (1, 6, 4)])]
+    asyncio.run(consumer._client.send(1, FetchRequest(100, 1, 1000, 0, topics)))
+    assert asked == [{("live", 0): (3, 1000), ("bulk", 0): (5, 10), ("bulk", 1): (6, 4)}]
