@@ -28,6 +28,8 @@ def test_no_bulk_record_is_decided_while_live_ones_are_behind_in_any_partition(b
     check(engine)
     told = in_time(engine)
     assert len(told) == 2100
+    if not engine.slack_ms:  # a clock that stands still says nothing, the order of arrival does
+        told = [(place, topic, partition) for place, (_, topic, partition) in enumerate(told)]
     live = [at for at, topic, _ in told if topic == ALPHA]
     early = [at for at, topic, _ in told if topic == BULK and at < live[-1] - engine.slack_ms]
     assert early == []

@@ -17,7 +17,7 @@ from baton_schemas.envelope import to_headers
 from baton_schemas.keys import person_key
 from services.runtime.record import Batch, LogRecord
 from services.scorer import person
-from services.scorer.past import MOST_DAYS
+from services.scorer.past import MOST_DAYS, Day
 from services.scorer.processors import BULK, ScorerProcessor
 from services.scorer.profile import pack
 from services.scorer.qualification import judge
@@ -34,7 +34,7 @@ ACTIONS = ("page_viewed", "email_clicked", "demo_requested", "careers_viewed", "
 ACT = st.fixed_dictionaries(
     {"action": st.sampled_from(ACTIONS), "hour": st.integers(0, 23), "pricing": st.booleans(), "n": st.integers(0, 30)}
 )
-PLACE = st.tuples(st.integers(0, 1), st.sampled_from(("old-crm", "fair")), st.integers(1, 200))
+PLACE = st.tuples(st.integers(0, 1), st.sampled_from(("old-crm", "fair")), st.sampled_from((0, 1, 2, 30, 45, 190)))
 BACKFILL = st.dictionaries(PLACE, st.lists(ACT, max_size=4), min_size=1, max_size=8)
 LIVE = st.lists(st.tuples(st.integers(0, 1), ACT, st.integers(0, 20)), max_size=12)
 Said = Mapping[tuple[int, str, int], Sequence[Mapping[str, Any]]]
@@ -171,7 +171,7 @@ def test_what_a_day_says_counts_like_the_same_events_live() -> None:
     """Of a day that live events keep by the day, too, and of which no criterion is full."""
     acts = [
         {"action": action, "hour": hour, "pricing": action == "page_viewed", "n": hour}
-        for hour, action in enumerate(("page_viewed", "page_viewed", "email_clicked", "demo_requested", "joined"))
+        for hour, action in enumerate(("page_viewed", "page_viewed", "email_clicked", "demo_requested", "joined"), 9)
     ]
     newest = {"action": "joined", "hour": 0, "pricing": False, "n": 99}
     for definition in CONTEXTS:
@@ -179,6 +179,13 @@ def test_what_a_day_says_counts_like_the_same_events_live() -> None:
         events = [_as_live(act, TODAY - 5) for act in acts]
         by_events = run([*events, *live([(0, newest, 0)])], definition)
         assert scores(by_backfill, definition) == scores(by_events, definition)
+
+
+def test_of_a_step_the_newest_times_of_a_day_are_kept() -> None:
+    day, ties = Day(), [bytes([number] * 6) for number in range(7)]
+    for number in (3, 0, 6, 1, 5, 2, 4, 6):
+        day.keep_time("s.0", number, ties[number])
+    assert day.times == {"s.0": [number.to_bytes(8, "big") + ties[number] for number in (3, 4, 5, 6)]}
 
 
 def _as_live(act: Mapping[str, Any], day: int) -> LogRecord:

@@ -45,7 +45,7 @@ def identify(who: dict[str, str], ago: int, **traits: Any) -> dict[str, Any]:
 def good(people: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
     """History by which each of these people qualifies."""
     traits = [identify(who, 3, seniority="vp", employees=100) for who in people]
-    return traits + [act(who, "demo_requested", 1) for who in people]
+    return traits + [act(who, *did) for who in people for did in (("demo_requested", 2), ("page_viewed", 1))]
 
 
 def publish(
@@ -211,6 +211,29 @@ def test_an_erased_person_stays_forgotten(tmp_path: Path) -> None:
     publish(world, tmp_path, [act(ADA, "joined", 50), act(ADA, "page_viewed", 1)])
     one = world.person(key_of(ADA))
     assert one is None or one.profile.past == b""
+
+
+def test_a_day_under_a_foreign_key_is_a_dead_letter(tmp_path: Path) -> None:
+    world = World()
+    publish(world, tmp_path, [act(ADA, "joined", 50), identify(ADA, 50, seniority="vp")])
+    for record in world.engine.records(BULK):
+        world.engine.publish(BULK, key_of(BEN).encode(), record.value, record.headers)
+    world.run()
+    assert [letter["baton-dead-code"] for letter in world.dead(BULK)] == ["misdirected"] * 2
+    assert world.person(key_of(BEN)) is None
+
+
+@pytest.mark.parametrize("moved", [-1, 1])
+def test_a_day_that_has_not_begun_or_holds_acts_of_another_is_a_dead_letter(tmp_path: Path, moved: int) -> None:
+    world = World()
+    publish(world, tmp_path, [act(ADA, "joined", 0)])
+    (record,) = world.engine.records(BULK)
+    data = json.loads(record.value or b"")
+    data["day"] = format_time(NOW + moved * DAY)[:10]
+    data["acts"] = [] if moved > 0 else data["acts"]
+    world.engine.publish(BULK, record.key, json.dumps(data).encode(), record.headers)
+    world.run()
+    assert [letter["baton-dead-code"] for letter in world.dead(BULK)] == ["invalid_field"]
 
 
 def test_the_command_reads_and_counts_without_a_cluster(tmp_path: Path) -> None:
