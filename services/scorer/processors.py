@@ -121,10 +121,10 @@ class ScorerProcessor:
         self._check_seal(state)
         turn = self._turn(state, context)
         routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
-        turn.paced = batch.topic == BULK
-        time, results = context.scale.at, []
+        time, results, paced = context.scale.at, [], batch.topic == BULK
         for record in batch.records:
             turn.now = turn.event_at = time(record.timestamp)
+            turn.paced = paced
             kind = "unknown"
             try:
                 if deletes and record.value is None:

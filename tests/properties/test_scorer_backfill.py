@@ -17,7 +17,8 @@ from baton_schemas.envelope import to_headers
 from baton_schemas.keys import person_key
 from services.runtime.record import Batch, LogRecord
 from services.scorer import person
-from services.scorer.past import MOST_DAYS, Day
+from services.scorer.ledger import Ledger
+from services.scorer.past import MOST_DAYS, Day, ledgers_of
 from services.scorer.processors import BULK, ScorerProcessor
 from services.scorer.profile import pack
 from services.scorer.qualification import judge
@@ -179,6 +180,18 @@ def test_what_a_day_says_counts_like_the_same_events_live() -> None:
         events = [_as_live(act, TODAY - 5) for act in acts]
         by_events = run([*events, *live([(0, newest, 0)])], definition)
         assert scores(by_backfill, definition) == scores(by_events, definition)
+        day = {(0, "old-crm", 5): acts}
+        (own, past), (live_one,) = ledgers(run(backfilled(day), definition)), ledgers(run(events, definition))
+        assert own == Ledger()
+        assert live_one.first.items() <= past.first.items()
+        assert live_one.last.items() <= past.last.items()
+        assert live_one.times == past.times
+
+
+def ledgers(state: Mapping[bytes, bytes]) -> list[Ledger]:
+    """Of the only person."""
+    (packed,) = (packed for key, packed in state.items() if key.startswith(person.PREFIX))
+    return ledgers_of(profiles_of(person.unpack(packed)))
 
 
 def test_of_a_step_the_newest_times_of_a_day_are_kept() -> None:

@@ -202,6 +202,32 @@ def test_a_root_that_qualifies_by_a_linked_identitys_past_waits_for_its_turn(tmp
     assert [each.cause for each in world.qualified()] == [f"timer:backfill@{NOW}"]
 
 
+def test_who_comes_after_such_a_root_in_the_log_does_not_wait(tmp_path: Path) -> None:
+    """Both records are of one batch, and only the first tells of the past."""
+    visitor = {"anonymous_id": "v1"}
+
+    def linked() -> World:
+        world = World(partitions=1, seed=3)
+        for who in (ADA, BEN):
+            world.traits(who, seniority="vp", employees=100)
+        world.alias(ADA, visitor)
+        world.run()
+        return world
+
+    twin = linked()
+    publish(twin, tmp_path, [act(visitor, "demo_requested", 1)])
+    told = twin.engine.records("engagement.linked")[-1]
+    world = linked()
+    world.engine.publish(told.topic, told.key, told.value, told.headers)
+    demo = {"person": BEN, "action": "demo_requested"}
+    world.publish("engagement.recorded", demo, id="live", key=key_of(BEN), topic="engagement.linked")
+    world.run()
+    assert {each.lead: each.cause for each in world.qualified()} == {
+        key_of(ADA): f"timer:backfill@{NOW}",
+        key_of(BEN): "/site#live",
+    }
+
+
 def test_an_erased_person_stays_forgotten(tmp_path: Path) -> None:
     world = World()
     publish(world, tmp_path, [act(ADA, "joined", 50)])
