@@ -1,8 +1,8 @@
 """What backfills said of one identity, kept beside its ledger: by source and day, so that a day can be said anew.
 
 Of a day it keeps, per criterion, how many events met it and the hours of the first and the last one; per step of a
-sequence the newest 4 times; the newest 2 acts. No ids: a day is said whole, and the last word on it counts. Nothing of
-it depends on the live events of the person, nor the other way round, so either may come first, in any order.
+sequence the newest 4 times; of the newest 20 days the newest 2 acts. No ids: a day is said whole, and the last word on
+it counts. Nothing of it depends on the live events of the person, nor the other way round, so either may come first.
 
 The newest 120 days that were ever said are kept, whatever was said of them since (a day that was taken back keeps its
 place): so which ones are kept does not depend on the order in which they came. Read, each source is one more ledger.
@@ -135,8 +135,11 @@ def _acts(packed: bytes) -> list[bytes]:
 
 
 def _cut(sources: dict[str, _Source]) -> int:
-    """Gives up the oldest days beyond the limit; answers how many."""
+    """Gives up the oldest days beyond the limit; answers how many. Acts are kept of as many days as a dossier can tell
+    acts."""
     known = sorted((day, name) for name, one in sources.items() for day in one.days)
+    for day, name in known[:-MAX_ACTS]:
+        sources[name].acts.pop(day, None)
     for day, name in (over := known[:-MOST_DAYS]):
         one = sources[name]
         one.days.remove(day)
