@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.backfill import backfill
 from bench.bare import bare
 from bench.crm import crm
 from bench.lab import Lab, Sizes, lab
@@ -28,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[Lab], Section]] = {
     "plan": plan,
     "restore": restore,
     "latency": latency,
+    "backfill": backfill,
     "crm": crm,
 }
 README = Path(__file__).parents[1] / "README.md"
@@ -81,6 +83,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         ("restore_people", "people in the journal that is restored"),
         ("seconds", "seconds of each latency run"),
         ("backlog", "events in the scorer's backlog"),
+        ("bulk", "backfilled events that wait while live ones come"),
     ):
         default = getattr(usual, name)
         flag = f"--{name.replace('_', '-')}"

@@ -22,6 +22,7 @@ class Sizes:
     restore_people: int = 1_000_000
     seconds: int = 60
     backlog: int = 200_000
+    bulk: int = 1_000_000
 
 
 @dataclass(slots=True)

@@ -103,22 +103,23 @@ async def _windows(lab: Lab, settings: Settings, services: dict[str, Child]) -> 
         begin = time.time() + 0.2
         first = begin + _WARM_UP_S
         windows = [Window(first + run * seconds, first + (run + 1) * seconds) for run in range(runs)]
-        planned = await _load(sales, begin, windows)
+        planned = await load(sales, begin, windows)
         for run, window in enumerate(windows, 1):
-            await _settle(sales, window, planned)
-            p50, p99 = _percentiles(window.to_append)
+            await settle(sales, window, planned)
+            p50, p99 = percentiles(window.to_append)
             lab.say(f"run {run}  {len(window.to_append):,} leads, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-        _alive(services)
+        alive(services)
         await sales.at_rest()
         people = {person for person, due in planned.items() if any(window.holds(due) for window in windows)}
         return windows, await read_hops(watcher, since=round(windows[0].begin * 1000), persons=people, length=_LENGTH)
 
 
-async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, float]:
-    """Publishes by the timetable until the last window is over; when each person's last event was due."""
+async def load(sales: Sales, begin: float, windows: list[Window], first: int = 1_000_000) -> dict[int, float]:
+    """Publishes by the timetable until the last window is over; when each person's last event was due. `first` numbers
+    the people."""
     planned = dict[int, float]()
     most = round((windows[-1].end - begin) * RATE)  # more people than begin a story: no story is the last one
-    for number, (person, step) in enumerate(Tiling(1_000_000, most, _LENGTH)):
+    for number, (person, step) in enumerate(Tiling(first, most, _LENGTH)):
         due = begin + number / RATE
         if due >= windows[-1].end:
             break
@@ -135,7 +136,7 @@ async def _load(sales: Sales, begin: float, windows: list[Window]) -> dict[int, 
     return planned
 
 
-async def _settle(sales: Sales, window: Window, planned: dict[int, float]) -> None:
+async def settle(sales: Sales, window: Window, planned: dict[int, float]) -> None:
     """Waits for the leads of a window and takes their times. Raises UserError when they do not come."""
     tips = {tip_id(person, _LENGTH): due for person, due in planned.items() if window.holds(due)}
     deadline = time.monotonic() + _PATIENCE_S
@@ -168,18 +169,18 @@ async def _backlog(lab: Lab, settings: Settings, services: dict[str, Child], sin
         until = round(time.time() * 1000)
         lab.say(f"the backlog is worked off after {(until - since) / 1000:.1f} s")
         await sales.at_rest()
-        _alive(services)
+        alive(services)
         people = range(10_000_000, 10_000_000 + max(1, lab.sizes.backlog // _BACKLOG_LENGTH))
         return await read_hops(watcher, since=since, until=until, persons=people, length=_BACKLOG_LENGTH)
 
 
-def _alive(services: dict[str, Child]) -> None:
+def alive(services: dict[str, Child]) -> None:
     for name, running in services.items():
         if running.ended() is not None:
             raise UserError(f"{name} ended with {running.ended()}\n{running.last_words()}")
 
 
-def _percentiles(values: Iterable[float]) -> tuple[float, float]:
+def percentiles(values: Iterable[float]) -> tuple[float, float]:
     """p50 and p99."""
     found = list(values)
     if len(found) < 2:
@@ -199,8 +200,8 @@ def _section(lab: Lab, windows: list[Window], hops: Hops, loaded: Hops) -> Secti
         "record on leads.routed. `config/` with its definition; calendars open, reps with room, "
         f"warnings after {WARN_S} s.",
     )
-    append = [_percentiles(each.to_append) for each in windows]
-    arrival = [_percentiles(each.to_arrival) for each in windows]
+    append = [percentiles(each.to_append) for each in windows]
+    arrival = [percentiles(each.to_arrival) for each in windows]
     for name, pairs in (("event to routed lead", append), ("event to a connector that has it", arrival)):
         section.rows.append(Row(f"{name}, p50", "ms", [p50 for p50, _ in pairs]))
         section.rows.append(Row(f"{name}, p99", "ms", [p99 for _, p99 in pairs]))
@@ -215,7 +216,7 @@ def _section(lab: Lab, windows: list[Window], hops: Hops, loaded: Hops) -> Secti
             ("a clock's warning after its due time", seen.late),
         ):
             if values:
-                p50, p99 = _percentiles(values)
+                p50, p99 = percentiles(values)
                 note = f"p50 {p50:.1f} ms, {len(values):,} of them"
                 section.rows.append(Row(f"{what} {name}, p99", "ms", [p99], note))
     told = (
@@ -232,4 +233,4 @@ def _section(lab: Lab, windows: list[Window], hops: Hops, loaded: Hops) -> Secti
 
 
 def _by_hop(hops: Hops) -> list[tuple[str, tuple[float, float]]]:
-    return [(name, _percentiles(values)) for name, values in zip(HOPS, hops.each, strict=True) if values]
+    return [(name, percentiles(values)) for name, values in zip(HOPS, hops.each, strict=True) if values]

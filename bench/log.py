@@ -65,12 +65,13 @@ async def create(
     await admin.apply(settings, plans)
 
 
-async def fill(settings: Settings, topic: str, records: Iterable[Keyed]) -> int:
-    """Writes records by their keys, acks=all, as fast as it goes; returns how many."""
+async def fill(settings: Settings, topic: str, records: Iterable[Keyed], batch_bytes: int = _BATCH_BYTES) -> int:
+    """Writes records by their keys, acks=all, as fast as it goes, in batches of at most so many bytes; returns how
+    many."""
     producer = AIOKafkaProducer(
         acks="all",
         enable_idempotence=True,
-        max_batch_size=_BATCH_BYTES,
+        max_batch_size=batch_bytes,
         max_request_size=8 << 20,
         **connection(settings),
     )

@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from baton_schemas import accounts, configuration, connectors, crm, engagement, feedback, identity, leads, routing
+from baton_schemas import (
+    accounts,
+    backfill,
+    configuration,
+    connectors,
+    crm,
+    engagement,
+    feedback,
+    identity,
+    leads,
+    routing,
+)
 from baton_schemas.contract import Contract
 
 DAY_MS = 86_400_000
@@ -22,7 +33,8 @@ class Topic:
     """One topic. `partitions` None means the shared number (a setting); retention None means for ever.
 
     `outside`: the company writes it, whatever installations of Baton read it. `shadow_only`: there is none unless Baton
-    runs in shadow, beside the CRM.
+    runs in shadow, beside the CRM. `bulk`: its readers take it in only while their other inputs are less than a second
+    behind, and no timer waits for it.
     """
 
     name: str
@@ -35,6 +47,7 @@ class Topic:
     internal: bool = False
     outside: bool = False
     shadow_only: bool = False
+    bulk: bool = False
 
     @property
     def dead(self) -> str:
@@ -67,6 +80,20 @@ _ALL = (
         ),
         max_message_bytes=3 * MIB,
         outside=True,
+    ),
+    Topic(
+        "engagement.bulk",
+        "person",
+        (
+            backfill.DayBackfilled,
+            engagement.PersonIdentified,
+            engagement.AccountIdentified,
+            engagement.PersonAliased,
+            engagement.PersonUnlinked,
+            engagement.PersonDisqualified,
+        ),
+        outside=True,
+        bulk=True,
     ),
     Topic(
         "engagement.linked",

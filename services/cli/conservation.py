@@ -32,7 +32,7 @@ OUTPUTS = (
     "sla.events", "routing.requests", "routing.replies", "leads.recycled", "feedback.labels", "scoring.models",
     "scoring.notices", "notifications",
 )  # fmt: skip
-INPUTS = ("engagement.events", "feedback.events", "crm.facts")
+INPUTS = ("engagement.events", "engagement.bulk", "feedback.events", "crm.facts")
 MOST_NAMED = 5
 _CLOSED = ("met", "closed")
 _AFTER_CLOSED = {"earlier_touch_reported", "reported_late"}

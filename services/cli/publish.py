@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from baton_schemas.engagement import Identifiers
 from baton_schemas.envelope import from_record
 from baton_schemas.keys import handoff_id
 from baton_schemas.routing import LeadRouted
+from services.cli.backfill import publish_backfill
 from services.cli.home import cluster
 from services.cli.publishing.draft import Refused
 from services.cli.publishing.lines import is_csv
 from services.cli.publishing.mapping import Mapping
 from services.cli.publishing.outcomes import outcome_drafts
 from services.cli.publishing.reading import Reading, csv_table, json_readings, read_mapping
-from services.cli.publishing.records import KeyMaker, to_send
-from services.cli.terminal import JsonOption, out, progress, run, say_json
+from services.cli.publishing.records import KeyMaker, keys_of, to_send
+from services.cli.publishing.report import Report, refuse, tell
+from services.cli.terminal import JsonOption, progress, run
 from services.runtime.effects import Send
 from services.runtime.errors import UserError
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.settings import Settings, load
 
-MOST_SHOWN = 20
 _EVERY = 500
 app = typer.Typer()
 
@@ -38,27 +39,6 @@ class Times(StrEnum):
 
     GIVEN = "given"
     ARRIVAL = "arrival"
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A line that was not used, and why."""
-
-    line: int
-    field: str
-    reason: str
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """What became of a file. `events` are the records published; `without_handoff` lines have nothing to answer."""
-
-    file: str
-    accepted: int = 0
-    refused: int = 0
-    events: int = 0
-    without_handoff: int = 0
-    unused_columns: list[str] = []
-    refusals: list[Refusal] = []
-    published: bool = True
 
 
 @app.command()
@@ -75,6 +55,20 @@ def publish(
     outcomes: Annotated[
         bool, typer.Option("--outcomes", help="Second pass: publish the outcome column for leads that were routed.")
     ] = False,
+    backfill: Annotated[
+        str | None,
+        typer.Option(
+            "--backfill",
+            metavar="SOURCE",
+            help="History, however old: in the place of what SOURCE said before of the days in the file.",
+        ),
+    ] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(
+            "--before", formats=["%Y-%m-%d"], help="With --backfill: leave out this day (UTC) and later ones."
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only read and count; publish nothing, no Kafka needed.")
     ] = False,
@@ -85,8 +79,13 @@ def publish(
     Publishing the same file again changes nothing: ids come from the calls, or from their content. Refused lines are
     listed with number, field and reason (the first 20, all of them with --json). Exits with 2 if no line was usable.
 
+    With --backfill the file is history: its days go over a topic that is read only while live events are less than a
+    second behind, and take the place of what SOURCE said of them before. They count beside live events: name with
+    --before the day from which on those came in. Run twice, or once more 40 days later, it changes nothing.
+
     Example: baton publish calls.jsonl
     Example: baton publish people.csv.gz --mapping people.yaml --times arrival
+    Example: baton publish 2025.jsonl --backfill old-crm --before 2026-01-15
     """
     if not file.is_file():
         raise UserError(f"{file}: no such file", fix="name a file to publish")
@@ -105,8 +104,14 @@ def publish(
         readings = json_readings(file, f"/import/{source}")
     if outcomes and (columns is None or columns.outcome is None):
         raise UserError(f"{mapping}: outcome: is required for --outcomes", fix="name column, definition and kinds")
-    if check:
-        _drain(sends_of(watched(readings, file), report, _keys(load()), times))
+    if backfill is not None:
+        if outcomes or times is not Times.GIVEN:
+            raise UserError("--backfill: takes neither --outcomes nor --times arrival", fix="publish without them")
+        publish_backfill(backfill, before, watched(readings, file), report)
+    elif before is not None:
+        raise UserError("--before: is for --backfill", fix="--backfill SOURCE, or leave --before out")
+    elif check:
+        _drain(sends_of(watched(readings, file), report, keys_of(load()), times))
     else:
         with cluster() as settings:
             run(_publish(settings, watched(readings, file), report, times, columns if outcomes else None))
@@ -118,7 +123,7 @@ def publish(
 async def _publish(
     settings: Settings, readings: Iterable[Reading], report: Report, times: Times, outcomes: Mapping | None
 ) -> None:
-    keys = _keys(settings, required=True)
+    keys = keys_of(settings, required=True)
     async with LogClient(settings) as client:
         if outcomes is None:
             sends = sends_of(readings, report, keys, times)
@@ -186,12 +191,6 @@ async def _handoffs(client: LogClient) -> dict[str, LeadRouted]:
     return found
 
 
-def refuse(report: Report, line: int, refused: Refused) -> None:
-    """Counts a line that is not used."""
-    report.refused += 1
-    report.refusals.append(Refusal(line, refused.field, refused.reason))
-
-
 def watched(readings: Iterable[Reading], file: Path) -> Iterator[Reading]:
     """The readings, with a bar on a terminal."""
     total = None if file.suffix == ".gz" else file.stat().st_size
@@ -206,27 +205,3 @@ def watched(readings: Iterable[Reading], file: Path) -> Iterator[Reading]:
 def _drain(sends: Iterator[Send]) -> None:
     for _ in sends:
         pass
-
-
-def _keys(settings: Settings, *, required: bool = False) -> KeyMaker:
-    secret = settings.required_secret("person_key_secret") if required else settings.secret("person_key_secret")
-    return KeyMaker(secret or b"only checking", settings.person_key_id)
-
-
-def tell(report: Report, *, json: bool) -> None:
-    """What became of the file, the first refusals included."""
-    if json:
-        say_json(report)
-        return
-    console = out()
-    for refusal in report.refusals[:MOST_SHOWN]:
-        field = f"{refusal.field}: " if refusal.field else ""
-        console.print(f"{report.file}:{refusal.line}: {field}{refusal.reason}", markup=False)
-    if report.refused > MOST_SHOWN:
-        console.print(f"... and {report.refused - MOST_SHOWN:,} more, all of them with --json")
-    if report.unused_columns:
-        console.print(f"columns not used: {', '.join(report.unused_columns)}", markup=False)
-    done = "published" if report.published else "would be published"
-    console.print(f"{report.accepted:,} lines accepted, {report.refused:,} refused; {report.events:,} events {done}")
-    if report.without_handoff:
-        console.print(f"{report.without_handoff:,} lines are of people whom no rep has: nothing to answer")

@@ -17,7 +17,7 @@ from services.runtime.processor import Processor
 from services.runtime.record import LogRecord
 from services.scorer import person, profile
 
-OUTSIDE = ("baton.config", "privacy.erasures", "crm.facts", "engagement.events")
+OUTSIDE = ("baton.config", "privacy.erasures", "crm.facts", "engagement.events", "engagement.bulk")
 """What the scorer is told by others; everything else that it reads it wrote itself."""
 
 

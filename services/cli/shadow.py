@@ -11,9 +11,9 @@ import typer
 from baton_schemas.contract import parse_time
 from baton_schemas.documents.teams import Teams
 from services.cli.home import cluster, in_shadow
-from services.cli.publish import Report, refuse, tell
 from services.cli.publishing.deals import DealLine, DealMapping, deal_lines
 from services.cli.publishing.records import KeyMaker
+from services.cli.publishing.report import Report, refuse, tell
 from services.cli.shadow_comparison import Entry, compare
 from services.cli.shadow_report import as_json, show
 from services.cli.shadow_sides import TOPICS, Sides

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from baton_schemas.catalogue import TOPICS
 from services.runtime import log_events
 from services.runtime.broker_offsets import Unreachable
 from services.runtime.exit_codes import ExitCode
@@ -44,7 +45,8 @@ class Watchdog:
     """Watches the partitions that the worker was assigned, or all of `topics` while it has none: a group that gives
     this worker nothing and moves nothing is stuck as well.
 
-    `topics` maps the broker's names of the inputs to the catalogue's, which the metrics show.
+    `topics` maps the broker's names of the inputs to the catalogue's, which the metrics show. Bulk topics may stand
+    still for as long as others have something: they are shown and not judged.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Watchdog:
         self._vitals = vitals
         self._metrics = metrics
         self._topics = topics
+        self._patient = frozenset(name for name, topic in topics.items() if topic in TOPICS and TOPICS[topic].bulk)
         self._rule = ProgressRule(patience_s=patience_s)
         self._monotonic = monotonic
         self._end = end
@@ -87,7 +90,8 @@ class Watchdog:
         readings = await self._read()
         if readings is not None:
             readings = await self._without_markers(readings)
-        verdict = self._rule.judge(self._monotonic(), readings)
+        judged = readings and {tp: reading for tp, reading in readings.items() if tp.topic not in self._patient}
+        verdict = self._rule.judge(self._monotonic(), judged)
         if verdict.state == "stuck" and not await self._is_real(verdict):
             verdict = Verdict("moving", 0.0)
         self._tell(readings, verdict)

@@ -14,8 +14,9 @@ from services.scorer.explanation import evidence, ledger_content
 from services.scorer.hops import Signal
 from services.scorer.ledger import counted
 from services.scorer.operators import Answer, as_number
+from services.scorer.past import ledgers_of, newest_acts
 from services.scorer.person import Lead
-from services.scorer.profile import Act, Latest, Value, acts_of, earlier, later
+from services.scorer.profile import Act, Latest, Value, earlier, later
 from services.scorer.qualification import Judgement
 
 _MOST_TEXT = 10_000
@@ -36,7 +37,7 @@ _CONTACT = (
 
 def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[str, object]:
     """A `Dossier` as of the judgement, with the account's story as it was told last."""
-    acts = acts_of(judgement.profiles)
+    acts = newest_acts(judgement.profiles)
     first = last = None
     for profile in judgement.profiles:
         first, last = earlier(first, profile.first_touch), later(last, profile.campaign)
@@ -44,7 +45,7 @@ def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[s
         "ledger": ledger_content(judgement),
         "evidence": evidence(judgement),
         "engaged": [_engaged(act) for act in acts],
-        "engaged_cut": max(counted(profile.ledger for profile in judgement.profiles) - len(acts), 0),
+        "engaged_cut": max(counted(ledgers_of(judgement.profiles)) - len(acts), 0),
         "interests": list(_interests(acts)),
     }
     if last is not None:

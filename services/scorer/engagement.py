@@ -81,7 +81,7 @@ def _fold_act(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes)
             gain, lower, result, adjusted = _noted(ledger, rules, hour, tie)
         more, less, cut = _fold_moments(ledger, asked, event, at, tie)
         gain, lower, adjusted = gain + more, lower or less, adjusted or cut
-    fit = _fold_notes(profile, rules, event, at, tie) if event.properties else False
+    fit = note_properties(profile, rules, event, at, tie) if event.properties else False
     if result != "no_criterion":
         add_act(profile, at, tie, action, about_of(event.properties, event.url))
         if event.campaign is not None:
@@ -161,7 +161,8 @@ def _advance(ledger: Ledger, rules: Rules, hour: int) -> tuple[int, bool, str]:
     return gain, lower, "cut" if ledger.cut > cut else ""
 
 
-def _fold_notes(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes) -> bool:
+def note_properties(profile: Profile, rules: Rules, event: Event, at: int, tie: bytes) -> bool:
+    """Takes the properties that the definition notes as traits; answers whether one changed."""
     changed, properties = False, event.properties
     for name in rules.kept:
         if name in properties:

@@ -16,7 +16,8 @@ from services.scorer.profile import MAX_ACTS, MAX_TRAITS, Facts, Latest, Profile
 
 def join(profile: Profile, other: Profile) -> None:
     """Takes all that `other` knows into `profile`; both are changed. Both must be of the same identity, and neither may
-    know of an event that is too late for the other."""
+    know of an event that is too late for the other. What backfills said is no set that can be joined: at most one of
+    them may know of any."""
     _join_ledger(profile.ledger, other.ledger)
     profile.email = profile.email or other.email
     profile.traits = _newest_traits(profile.traits, other.traits)
@@ -25,6 +26,7 @@ def join(profile: Profile, other: Profile) -> None:
     profile.first_touch = earlier(profile.first_touch, other.first_touch)
     profile.stopped = later(profile.stopped, other.stopped)
     profile.facts = _newer(profile.facts, other.facts)
+    profile.past = profile.past or other.past
 
 
 def _newest_traits(one: Mapping[str, Latest], other: Mapping[str, Latest]) -> dict[str, Latest]:

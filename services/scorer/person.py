@@ -60,6 +60,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     the router was told to whom this identity belongs; None when it takes it for a person of its own. `last` is the
     last one announced, withdrawn or not: sales may open it again. Since `rested_at` sales has said no, and until
     `rests_until` the lead is not offered again; later only for what it did since then (0: nobody said no).
+    At `announce_at` it is announced in its turn, if a backfill made it qualify and it still does.
     `history` has the last grades that were told, the newest last, each with its time and the score.
     """
 
@@ -82,6 +83,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     rests_until: int = 0
     rest_reason: str = ""
     history: list[tuple[int, str, int]] = msgspec.field(default_factory=list)
+    announce_at: int = 0
 
     @property
     def announced(self) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import DecodeError
 from pydantic import ValidationError
 
+from baton_schemas.backfill import DayBackfilled
 from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.engagement import PersonUnlinked
@@ -24,7 +25,7 @@ from services.runtime.record import Batch, Record
 from services.runtime.state import State
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import hot, identity, person, profile
+from services.scorer import backfill, hot, identity, person, profile
 from services.scorer.account import Account, Story
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import ENGAGEMENT, fold
@@ -52,11 +53,14 @@ from services.scorer.intake import (
     unknown_type,
 )
 from services.scorer.joining import join
+from services.scorer.pacing import ANNOUNCE
+from services.scorer.past import NOTHING
 from services.scorer.person import Held, Link, Person
 from services.scorer.profile import Facts
 from services.scorer.turn import ADJUSTED, ERASED, EVENTS, REFUSED, TIMER, Turn
 
 A = TypeVar("A", Summary, AccountFacts)
+BULK = "engagement.bulk"
 _REFUSALS = ("contact", "sales_contact", "direct_marketing")
 """Purposes of consent without which sales may not call."""
 
@@ -75,6 +79,7 @@ class ScorerProcessor:
     state_version = person.STATE_VERSION
     inputs = (
         "engagement.events",
+        BULK,
         "engagement.linked",
         "accounts.members",
         "accounts.signals",
@@ -90,6 +95,8 @@ class ScorerProcessor:
         self.in_force = InForce()
         published = {model.TYPE: _Route(hot.reader(model), self._event) for model in ENGAGEMENT}
         relayed = {model.TYPE: _Route(hot.reader(model), self._relayed) for model in ENGAGEMENT}
+        bulk = {model.TYPE: _Route(hot.reader(model), self._past) for model in ENGAGEMENT[1:]}
+        bulk[DayBackfilled.TYPE] = _Route(DayBackfilled.model_validate_json, self._backfilled)
         links = {
             Linked.TYPE: _Route(read_linked, self._identity),
             Published.TYPE: _Route(read_published, self._ledger),
@@ -103,6 +110,7 @@ class ScorerProcessor:
         }
         self._topics: dict[str, dict[str, _Route]] = {
             "engagement.events": published,
+            BULK: bulk,
             "engagement.linked": relayed | links,
             "accounts.members": {Summary.TYPE: _Route(read_summary, self._member)},
             "accounts.signals": {Signal.TYPE: _Route(read_signal, self._signal)},
@@ -116,9 +124,10 @@ class ScorerProcessor:
         self._check_seal(state)
         turn = self._turn(state, context)
         routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
-        time, results = context.scale.at, []
+        time, results, paced = context.scale.at, [], batch.topic == BULK
         for record in batch.records:
             turn.now = turn.event_at = time(record.timestamp)
+            turn.paced = paced
             kind = "unknown"
             try:
                 if deletes and record.value is None:
@@ -151,7 +160,7 @@ class ScorerProcessor:
         turn.cause = say.timer_cause(name, due)
         person_key = key.removeprefix(person.PREFIX).decode()
         one = turn.find(person_key)
-        if name == TIMER and one is not None and one.root is None:
+        if name in (TIMER, ANNOUNCE) and one is not None and one.root is None:
             turn.decide(person_key, one)
         return turn.finish()
 
@@ -221,6 +230,30 @@ class ScorerProcessor:
         turn.after_event(owner.key, one, change)
         return change.result
 
+    def _past(self, turn: Turn, record: Record, envelope: Envelope, event: hot.Event) -> str:
+        """What a backfill says of who somebody is: as old as it may be, since the latest word counts, once."""
+        if type(event) is not PersonUnlinked and record.key != self._keyring.owned(event).key:
+            raise _misdirected_bulk()
+        at = turn.now if envelope.time is None else min(envelope.time, turn.now)
+        return self._engaged(turn, record, envelope, event, at, direct=False)
+
+    def _backfilled(self, turn: Turn, record: Record, _envelope: Envelope, event: DayBackfilled) -> str:
+        """A day of the past, said anew: in the place of what the same backfill said of it before."""
+        day = backfill.day_of(event, turn.now)
+        owner, key_bytes, weaker = self._keyring.owned(event)
+        if record.key != key_bytes or weaker:
+            raise _misdirected_bulk()
+        erased = turn.erased_at(key_bytes)
+        one = turn.find_or_new(owner.key)
+        change, lost = backfill.fold_day(one.profile, turn.rules, event, day, -1 if erased is None else erased)
+        if lost:
+            turn.count(ADJUSTED, "cut", number=lost)
+        if change.touched:
+            one.profile.email = owner.email
+            turn.keep(owner.key, one)
+            turn.after_backfill(owner.key, one, change)
+        return change.result
+
     def _claim(self, turn: Turn, key: str, one: Person, weaker: tuple[str, ...], at: int, evidence: str) -> None:
         for each in weaker:
             if identity.claim(one, each, at, evidence):
@@ -256,7 +289,8 @@ class ScorerProcessor:
             if event.packed is None:
                 return "repeated"
             one = Person(born=turn.now)
-        packed = None if event.packed is None else _unpacked(event.packed)
+        packed, past = (None, NOTHING) if event.packed is None else _unpacked(event.packed)
+        turn.paced = backfill.is_news(past, one.held.get(event.source))
         before = one.handoffs
         if not identity.hold(one, event.source, Held(event.version, event.via, packed, event.handoff)):
             return "repeated"
@@ -294,7 +328,7 @@ class ScorerProcessor:
             return ERASED
         one = one or Person(born=turn.now)
         before = profile.pack(one.profile)
-        join(one.profile, profile.unpack(_unpacked(event.packed)))
+        join(one.profile, profile.unpack(_unpacked(event.packed)[0]))
         if profile.pack(one.profile) == before:
             return "repeated"
         turn.keep(key, one)
@@ -361,6 +395,10 @@ def _own_key(record: Record, named: str | None) -> str:
     return key
 
 
+def _misdirected_bulk() -> Permanent:
+    return Permanent("misdirected", field="key", fix="publish with baton publish --backfill, under the person's key")
+
+
 def _recorded(record: Record, otherwise: int) -> int:
     for name, value in record.headers:
         if name == RECORDED_HEADER and value.isdigit():
@@ -368,14 +406,13 @@ def _recorded(record: Record, otherwise: int) -> int:
     return otherwise
 
 
-def _unpacked(text: str) -> bytes:
-    """The packed profile, checked by reading it. Raises Permanent: invalid_field."""
+def _unpacked(text: str) -> tuple[bytes, bytes]:
+    """The packed profile, checked by reading it, and its past. Raises Permanent: invalid_field."""
     try:
         packed = b64decode(text, validate=True)
-        profile.unpack(packed)
+        return packed, profile.unpack(packed).past
     except (Base64Error, DecodeError, ValueError):
         raise Permanent("invalid_field", field="packed", fix="is not a packed profile of this version") from None
-    return packed
 
 
 def _stop(facts: PersonFacts) -> str | None:

@@ -57,7 +57,7 @@ class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, array_like=True, gc=False):
-    """Changed in place by the one batch that decoded it."""
+    """Changed in place by the one batch that decoded it. `past` is what backfills said of it (`past.py`)."""
 
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     email: str | None = None
@@ -67,6 +67,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     stopped: Latest | None = None
     facts: Facts | None = None
     first_touch: Latest | None = None
+    past: bytes = b""
 
 
 def event_id(source: str, id: str) -> bytes:
@@ -95,8 +96,7 @@ def set_trait(profile: Profile, name: str, value: Value, at: int, tie: bytes) ->
 
 def add_act(profile: Profile, at: int, tie: bytes, action: str, about: str) -> None:
     """Adds an act to the newest ones, newest first, once. `about`: see `about_of`."""
-    said = f"{action}\0{about}" if about else action
-    acts, packed = profile.acts, (at + _OFFSET).to_bytes(8, "big") + tie + said.encode(errors="replace")
+    acts, packed = profile.acts, pack_act(at, tie, action, about)
     if not acts or packed > acts[0]:
         acts.insert(0, packed)
     elif packed not in acts:
@@ -104,6 +104,19 @@ def add_act(profile: Profile, at: int, tie: bytes, action: str, about: str) -> N
         acts.sort(reverse=True)
     if len(acts) > MAX_ACTS:
         del acts[MAX_ACTS:]
+
+
+def pack_act(at: int, tie: bytes, action: str, about: str) -> bytes:
+    """An act as bytes that sort by its time."""
+    said = f"{action}\0{about}" if about else action
+    return (at + _OFFSET).to_bytes(8, "big") + tie + said.encode(errors="replace")
+
+
+def act_of(packed: bytes) -> Act:
+    """The exact reverse of `pack_act`."""
+    action, subject, topic, stage, *_ = (*packed[8 + ID_BYTES :].decode().split("\0"), "", "", "")
+    at = int.from_bytes(packed[:8], "big") - _OFFSET
+    return Act(at, packed[8 : 8 + ID_BYTES], action, subject or None, topic or None, stage or None)
 
 
 def later(one: Latest | None, other: Latest | None) -> Latest | None:
@@ -136,12 +149,12 @@ def traits_of(profiles: Sequence[Profile]) -> dict[str, Value]:
 def acts_of(profiles: Iterable[Profile]) -> list[Act]:
     """The newest acts over all profiles, newest first."""
     newest = sorted((act for profile in profiles for act in profile.acts), reverse=True)[:MAX_ACTS]
-    return [_act(packed) for packed in newest]
+    return [act_of(packed) for packed in newest]
 
 
 def latest_act(profiles: Iterable[Profile]) -> int | None:
     """When the person last did something that counts (ms)."""
-    return max((_act(profile.acts[0]).at for profile in profiles if profile.acts), default=None)
+    return max((act_of(profile.acts[0]).at for profile in profiles if profile.acts), default=None)
 
 
 def bounded(value: Value) -> Value:
@@ -197,12 +210,6 @@ def _bounded(value: Scalar) -> Scalar:
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 63 else str(value)[:MAX_TEXT]
     return value if value - value == 0.0 else str(value)
-
-
-def _act(packed: bytes) -> Act:
-    action, subject, topic, stage, *_ = (*packed[8 + ID_BYTES :].decode().split("\0"), "", "", "")
-    at = int.from_bytes(packed[:8], "big") - _OFFSET
-    return Act(at, packed[8 : 8 + ID_BYTES], action, subject or None, topic or None, stage or None)
 
 
 def _order(value: Value) -> str:

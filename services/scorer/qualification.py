@@ -17,6 +17,7 @@ from services.scorer.fit import FitRule
 from services.scorer.hops import Standing
 from services.scorer.ledger import HOUR_MS, Ledger, latest_hour
 from services.scorer.operators import Answer
+from services.scorer.past import ledgers_of
 from services.scorer.profile import Profile, traits_of
 from services.scorer.reading import Reading, next_absence, read_lines
 
@@ -83,7 +84,7 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequenc
     """Reads a person, whose profiles these are (its own first), at `now` (ms). `readings` are those of that hour, if
     they are at hand."""
     hour = now // HOUR_MS
-    ledgers = [profile.ledger for profile in profiles]
+    ledgers = ledgers_of(profiles)
     traits = traits_of(profiles)
     for profile in profiles:
         if profile.email:
@@ -183,7 +184,7 @@ def next_change(judged: Judgement | Course, *, qualified: bool) -> int | None:
     scorecard = judged.rules.scorecard
     if not scorecard.absences:
         return _next_crossing(judged, qualified)
-    absent = next_absence(scorecard, [profile.ledger for profile in judged.profiles], judged.hour)
+    absent = next_absence(scorecard, ledgers_of(judged.profiles), judged.hour)
     crossing = _next_crossing(judged, qualified)
     return min((hour for hour in (absent, crossing) if hour is not None), default=None)
 
@@ -417,7 +418,7 @@ def _is_plain(curves: Sequence[Curve], hours: int) -> bool:
 
 
 def _readings(judged: Judgement | Course, hour: int) -> list[Reading]:
-    return read_lines(judged.rules.scorecard, [profile.ledger for profile in judged.profiles], hour)
+    return read_lines(judged.rules.scorecard, ledgers_of(judged.profiles), hour)
 
 
 def _engagement(judged: Judgement | Course, hour: int) -> int:

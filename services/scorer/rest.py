@@ -9,6 +9,7 @@ from baton_schemas.feedback import LeadRecycled
 from services.scorer.definition import Rules
 from services.scorer.ledger import HOUR_MS
 from services.scorer.moments import last_hour
+from services.scorer.past import ledgers_of
 from services.scorer.person import Lead
 from services.scorer.profile import Profile
 
@@ -52,7 +53,7 @@ def in_words(lead: Lead, rules: Rules, profiles: Sequence[Profile], now: int) ->
 
 def _is_new(lead: Lead, rules: Rules, profiles: Sequence[Profile]) -> bool:
     """Whether every required evidence was given after sales said no; where none is required, whether anything was."""
-    ledgers = [profile.ledger for profile in profiles]
+    ledgers = ledgers_of(profiles)
     wanted = [rule.any_of for rule in rules.evidence] or [tuple(rule.id for rule in rules.scorecard.counted)]
     said = lead.rested_at // HOUR_MS
     return all(any((last_hour(name, ledgers) or 0) > said for name in names) for names in wanted)

@@ -24,8 +24,10 @@ from services.scorer.engagement import Change
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS
+from services.scorer.pacing import ANNOUNCE, Slots
+from services.scorer.past import last_active, ledgers_of
 from services.scorer.person import Link, Person
-from services.scorer.profile import Profile, latest_act
+from services.scorer.profile import Profile
 from services.scorer.profile import unpack as unpack_profile
 from services.scorer.qualification import (
     Course,
@@ -51,7 +53,8 @@ ERASED = "erased"
 
 
 class Turn:
-    """The working view of state and what is to be done. `now`, `cause`, `event_at` are those of the current record."""
+    """The working view of state and what is to be done. `now`, `cause`, `event_at` are those of the current record;
+    `paced` says that it tells of the past: who qualifies by it is announced in turn (`pacing.py`)."""
 
     def __init__(self, rules: Rules, keyring: Keyring, state: State, context: Context) -> None:
         self.rules = rules
@@ -63,6 +66,8 @@ class Turn:
         self.now = 0
         self.event_at = 0
         self.cause = ""
+        self.paced = False
+        self._slots = Slots(state)
         self._erasures = context.globals.table(ERASURES_TOPIC)
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
 
@@ -78,6 +83,7 @@ class Turn:
         """Everything decided, as a value."""
         self.effects.states.update(self.people.changes())
         self.effects.states.update(self.accounts.changes())
+        self.effects.states.update(self._slots.changes())
         for (metric, labels), number in self._counts.items():
             self.effects.observations.append(Observation(metric, float(number), labels))
         return self.effects
@@ -128,6 +134,15 @@ class Turn:
         else:
             lead.slack -= change.gain
 
+    def after_backfill(self, key: str, one: Person, change: Change) -> None:
+        """Tells or decides what a day of the past calls for."""
+        if change.adjusted:
+            self.count(ADJUSTED, change.adjusted)
+        if one.root is None:
+            self.decide(key, one)
+        else:
+            self.publish(key, one, identity.publish_own(one, key))
+
     def _read(self, key: str, one: Person, *, lower: bool) -> None:
         """Reads the engagement's lines after an ordinary event: they alone may show that nothing changes. Then the
         slack is noted anew, and when points were taken away (`lower`), when time alone changes something."""
@@ -135,7 +150,7 @@ class Turn:
         profiles = profiles_of(one)
         now = max(self.now, lead.judged_at)
         hour = now // HOUR_MS
-        readings = read_lines(rules.scorecard, [profile.ledger for profile in profiles], hour)
+        readings = read_lines(rules.scorecard, ledgers_of(profiles), hour)
         same = unchanged(rules, lead.fit, readings, grade=lead.grade, qualified=lead.qualified)
         if not same or (lower and lead.held_at):
             self.decide(key, one, keep_check=not lower, readings=readings)
@@ -210,6 +225,11 @@ class Turn:
             return False
         if not judgement.qualifies or rest.rests(lead, self.rules, judgement.profiles, max(self.now, lead.judged_at)):
             lead.held_at, lead.held_cause = 0, ""
+            return False
+        if self.paced:
+            if lead.announce_at < self.now:
+                lead.announce_at = self._slots.take(self.now)
+                self.effects.timers[person.PREFIX + key.encode(), ANNOUNCE] = lead.announce_at
             return False
         if one.membership.account is not None and not one.membership.heard:  # it might be a customer's (H2)
             if not lead.held_at:
@@ -314,7 +334,7 @@ class Turn:
                 membership.version,
                 grade=grade,
                 job_title=role,
-                engaged_at=latest_act(judgement.profiles),
+                engaged_at=last_active(judgement.profiles),
                 cause=self.cause,
                 now=self.now,
             )

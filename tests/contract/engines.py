@@ -135,6 +135,8 @@ class Memory:
         pass
 
 
+Builder = Callable[..., EngineUnderTest]
+"""What the fixture `build` gives: makes an engine by the fields of Options."""
 Build = Callable[[pytest.FixtureRequest, Options], EngineUnderTest]
 
 BUILDS: dict[str, tuple[Build, tuple[Any, ...]]] = {

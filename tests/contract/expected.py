@@ -11,7 +11,7 @@ from services.runtime.clock import TimeScale
 from services.runtime.record import Record
 from tests.contract import toy
 
-READERS = (toy.ALPHA, toy.BETA)
+READERS = (toy.ALPHA, toy.BETA, toy.BULK)
 TIMER_CODES = {"permanent": "toy_timer", "large": "output_too_large"}
 LETTER_CODES = {
     "!letter": "toy_letter",

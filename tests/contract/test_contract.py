@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from services.runtime import dead_letters
 from services.runtime.record import Record
 from tests.contract import toy
-from tests.contract.engines import BUILDS, EngineUnderTest, Options
-from tests.contract.toy import ALPHA, BETA, CONFIG, DECIDED, INTERNAL, RANG
+from tests.contract.engines import Builder, EngineUnderTest
+from tests.contract.toy import ALPHA, BETA, BULK, CONFIG, DECIDED, INTERNAL, RANG
 from tests.contract.verify import Report, verify
 
-Builder = Callable[..., EngineUnderTest]
 KEYS = [b"ann", b"bob", b"\xff\xfe\x00", b"", None, "zoë".encode()]
-
-
-@pytest.fixture(params=[pytest.param(name, marks=marks) for name, (_, marks) in BUILDS.items()])
-def build(request: pytest.FixtureRequest) -> Iterator[Builder]:
-    """Builds engines of one kind; all are closed when the test ends."""
-    built: list[EngineUnderTest] = []
-
-    def make(**options: int) -> EngineUnderTest:
-        engine = BUILDS[request.param][0](request, Options(**options))
-        built.append(engine)
-        engine.publish(CONFIG, b"label", b"first")
-        return engine
-
-    yield make
-    for engine in built:
-        engine.close()
 
 
 def run(engine: EngineUnderTest, *values: bytes, topic: str = ALPHA, key: bytes = b"ann") -> None:
@@ -59,7 +41,7 @@ def mixed(engine: EngineUnderTest, count: int) -> None:
     """Traffic of every harmless and every poisonous kind, over all keys, both topics and all partitions."""
     values = [b"plain", None, b"", b"\xff\xfe", b"!letter", b"!permanent", b"!wide 3", b"!forget", b"!wide 0"]
     for index in range(count):
-        topic = (ALPHA, BETA)[index % 2]
+        topic = BULK if index % 10 == 9 else (ALPHA, BETA)[index % 2]
         headers = (("same", b"%d" % index), ("same", b"\xff"), ("empty", b""))
         engine.publish(topic, KEYS[index % 6], values[index * 7 % 9], headers[: index % 4])
     engine.publish(BETA, b"ann", b"!transient 1")

@@ -34,11 +34,18 @@ from services.runtime.processor import Context
 from services.runtime.record import Batch, Record
 from services.runtime.state import State, Working
 
-ALPHA, BETA, INTERNAL = "toy.alpha", "toy.beta", "toy.internal"
+ALPHA, BETA, BULK, INTERNAL = "toy.alpha", "toy.beta", "toy.bulk", "toy.internal"
 DECIDED, HEARD, RANG, CONFIG = "toy.decided", "toy.heard", "toy.rang", "toy.config"
 TOPICS = {
-    name: Topic(name, "any", (), "compact" if name == CONFIG else "delete", partitions=1 if name == CONFIG else None)
-    for name in (ALPHA, BETA, INTERNAL, DECIDED, HEARD, RANG, CONFIG)
+    name: Topic(
+        name,
+        "any",
+        (),
+        "compact" if name == CONFIG else "delete",
+        partitions=1 if name == CONFIG else None,
+        bulk=name == BULK,
+    )
+    for name in (ALPHA, BETA, BULK, INTERNAL, DECIDED, HEARD, RANG, CONFIG)
 }
 LAST = 5
 NEAR = MIB - 4096
@@ -88,7 +95,7 @@ class Toy:
 
     name = "toy"
     state_version = 1
-    inputs = (ALPHA, BETA, INTERNAL)
+    inputs = (ALPHA, BETA, BULK, INTERNAL)
     outputs = (INTERNAL, DECIDED, HEARD, RANG)
     globals = (CONFIG,)
 

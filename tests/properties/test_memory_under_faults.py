@@ -26,6 +26,8 @@ VALUES = [
     b"!forget", b"!timer call 40", b"!timer call 5", b"!timer visit 20", b"!timer repeat 15", b"!timer permanent 10",
     b"!timer past -10", b"!cancel call", b"!cancel visit",
 ]  # fmt: skip
+UNTIMED = [value for value in VALUES if value is None or not value.startswith((b"!timer", b"!cancel", b"!forget"))]
+"""What may come in bulk: a timer does not wait for what lies there, so whether it still rings would be open."""
 
 
 class Publish(NamedTuple):
@@ -55,6 +57,7 @@ class Idle(NamedTuple):
 Step = Publish | Pass | Sleep | Configure | Idle
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Publish, st.sampled_from([toy.ALPHA, toy.BETA]), st.sampled_from(KEYS), st.sampled_from(VALUES)),
+    st.builds(Publish, st.just(toy.BULK), st.sampled_from(KEYS), st.sampled_from(UNTIMED)),
     st.builds(Publish, st.just(toy.ALPHA), st.sampled_from(KEYS[:2]), st.sampled_from(VALUES)),
     st.builds(Pass, st.integers(0, 30)),
     st.builds(Sleep, st.integers(0, 60)),

@@ -87,3 +87,18 @@ def test_records_come_out_once_and_in_order(chunks: list[int], most: int, size: 
         assert 1 <= len(batch) <= most
         found += batch
     assert found == list(range(end))
+
+
+def test_of_a_bulk_input_one_chunk_is_enough_and_it_is_not_in_the_way() -> None:
+    made = Inbox(("a", "b"), 4, {"b"})
+    made.expect({"a": 0, "b": 0})
+    made.offer("b", [LogRecord("b", 0, 0, 70, b"k", b"x"), LogRecord("b", 0, 1, 80, b"k", b"x")])
+    assert not made
+    assert made.waiting() == []
+    assert made.waiting_bulk() == "b"
+    assert (made.has_room("a"), made.has_room("b"), made.wants("b")) == (True, False, False)
+    assert (made.oldest("b"), made.newest("b"), made.oldest("a"), made.newest("a")) == (70, 80, None, None)
+    made.cut("b", 1, 100)
+    assert made.oldest("b") == 80
+    made.cut("b", 1, 100)
+    assert (made.oldest("b"), made.newest("b"), made.wants("b"), made.waiting_bulk()) == (None, 80, True, None)

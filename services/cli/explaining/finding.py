@@ -115,7 +115,7 @@ async def _lead_of(search: KeySearch, handoff: str) -> str:
 
 async def _mentioned(search: KeySearch, candidates: Collection[str]) -> str:
     keys = [key.encode() for key in candidates]
-    for topic in ("leads.qualified", "leads.scored", "engagement.events", "engagement.linked"):
+    for topic in ("leads.qualified", "leads.scored", "engagement.events", "engagement.linked", "engagement.bulk"):
         for record in await search.of_keys(topic, keys):
             return (record.key or b"").decode()
     raise UserError("nobody is known by this id", fix="give an e-mail, a user id, a visitor id, a lead or a handoff")

@@ -37,7 +37,7 @@ from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack
 
 GLOBALS = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
-INPUTS = ("crm.facts", "engagement.events", "engagement.linked", "leads.recycled")
+INPUTS = ("crm.facts", "engagement.bulk", "engagement.events", "engagement.linked", "leads.recycled")
 """Topics of which the records under the person's keys are needed, and of `crm.facts` also those of its accounts."""
 _MOST_HOPS = 8
 _ORDER = {topic: place for place, topic in enumerate((*GLOBALS, *INPUTS))}

@@ -11,9 +11,10 @@ from baton_schemas.envelope import from_record
 from baton_schemas.routing import SlaEvent
 from services.cli.config_folder import Documents
 from services.cli.planning.loads import Touches, touches
-from services.cli.publish import Report, Times, sends_of
+from services.cli.publish import Times, sends_of
 from services.cli.publishing.reading import json_readings
 from services.cli.publishing.records import KeyMaker
+from services.cli.publishing.report import Report
 from services.runtime.clock import TimeScale
 from services.runtime.config_set import CONFIG_TOPIC, active_set
 from services.runtime.errors import UserError

@@ -13,10 +13,12 @@ from baton_schemas.keys import IdentifierKind, account_key, person_key
 from services.cli.publishing.cloudevents import TOPIC_OF
 from services.cli.publishing.draft import Draft, Refused
 from services.runtime.effects import Send
+from services.runtime.settings import Settings
 
 MAX_VALUE_BYTES = 256 << 10
 """What the scorer takes; more is refused here, where the sender can still see it."""
-_KINDS: tuple[IdentifierKind, ...] = ("email", "user_id", "anonymous_id")
+KINDS: tuple[IdentifierKind, ...] = ("email", "user_id", "anonymous_id")
+"""Of identifiers, the strongest first."""
 _KEY = re.compile(r"^[a-z0-9]{1,8}\.a?[0-9a-f]{32}$")
 
 
@@ -29,7 +31,7 @@ class KeyMaker:
 
     def person(self, person: Identifiers) -> str:
         """The key of the strongest identifier: e-mail, then user id, then anonymous id."""
-        kind = next(kind for kind in _KINDS if getattr(person, kind) is not None)
+        kind = next(kind for kind in KINDS if getattr(person, kind) is not None)
         return person_key(self._secret, self._key_id, kind, getattr(person, kind))
 
     def identifier(self, kind: IdentifierKind, text: str) -> str:
@@ -50,8 +52,15 @@ class KeyMaker:
         return self.person(person)
 
 
-def to_send(draft: Draft, keys: KeyMaker) -> Send:
-    """The record of `draft`, the same bytes for the same draft. Raises Refused for what no topic takes."""
+def keys_of(settings: Settings, *, required: bool = False) -> KeyMaker:
+    """A maker of keys with the secret in force; without one, when it is not `required`, of keys that fit nobody."""
+    secret = settings.required_secret("person_key_secret") if required else settings.secret("person_key_secret")
+    return KeyMaker(secret or b"only checking", settings.person_key_id)
+
+
+def to_send(draft: Draft, keys: KeyMaker, topic: str | None = None) -> Send:
+    """The record of `draft` for the topic of its type, or for `topic`; the same bytes for the same draft. Raises
+    Refused for what no topic takes."""
     if isinstance(draft.data, PersonFacts) and not _KEY.match(draft.data.person):
         raise Refused("data.person", "must be a lead's id as on leads.routed, such as k1.0f...; no name or address")
     data = draft.data
@@ -65,7 +74,7 @@ def to_send(draft: Draft, keys: KeyMaker) -> Send:
         raise Refused("", "holds half of a surrogate pair, which is no text") from None
     if len(value) > MAX_VALUE_BYTES:
         raise Refused("", f"{len(value)} bytes, the limit is {MAX_VALUE_BYTES}")
-    return Send(TOPIC_OF[data.TYPE], key, value, headers)
+    return Send(topic or TOPIC_OF[data.TYPE], key, value, headers)
 
 
 def _headers(draft: Draft) -> tuple[tuple[str, bytes], ...]:

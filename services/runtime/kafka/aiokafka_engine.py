@@ -21,6 +21,8 @@ from services.runtime.settings import Settings
 FETCH_BYTES = 1 << 20
 """A partition's share of a fetch. On a backlog a person's events of one chunk are one state in the journal: a quarter
 of this meant nearly twice the journal and a fifth more work for each event."""
+BULK_FETCH_BYTES = 32 << 10
+"""The same of a bulk topic: what is fetched is unpacked in one go, while the loop hears nothing."""
 FETCH_WAIT_MS = 100
 NEVER_MS = 86_400_000
 """The watchdog judges progress; the client must not leave the group because a lane restores for long."""
@@ -30,11 +32,11 @@ class AiokafkaMember:
     """One consumer, subscribed to the inputs of processors that share a group."""
 
     def __init__(self, core: Core, group: str, processors: Sequence[Processor], lanes: Lanes) -> None:
-        self.intake = Intake(lambda: self._consumer, lanes)
+        self.intake = Intake(lambda: self._consumer, lanes, core.bulk, core.clock.wall, core.observe)
         self._core = core
         self._lanes = lanes
         self._topics = [core.name(topic) for processor in processors for topic in processor.inputs]
-        self._consumer = group_consumer(core.settings, group)
+        self._consumer = group_consumer(core.settings, group, core.bulk)
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -86,8 +88,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             self._core.fail(error)
 
 
-def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
-    """The consumer of either engine, not yet started."""
+def group_consumer(settings: Settings, group: str, bulk: frozenset[str] = frozenset()) -> AIOKafkaConsumer:
+    """The consumer of either engine, not yet started. Of `bulk` topics it fetches little at a time."""
     parameters: dict[str, Any] = {
         "group_id": group,
         **connection(settings),
@@ -103,4 +105,4 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         "fetch_max_wait_ms": FETCH_WAIT_MS,
         "request_timeout_ms": max(settings.session_timeout_ms * 2, 10_000),
     }
-    return with_fetch_sessions(paced(AIOKafkaConsumer(**parameters)))
+    return with_fetch_sessions(paced(AIOKafkaConsumer(**parameters)), dict.fromkeys(bulk, BULK_FETCH_BYTES))

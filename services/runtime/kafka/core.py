@@ -198,6 +198,12 @@ class Core:
         """The latest snapshot of the topics that are read whole; empty before they were read."""
         return self._snapshot()
 
+    @property
+    def bulk(self) -> frozenset[str]:
+        """The broker's names of the inputs that give way to the others."""
+        inputs = {topic for processor in self.processors for topic in processor.inputs}
+        return frozenset(self.name(topic) for topic in inputs if self._declared[topic].bulk)
+
     def groups(self) -> dict[str, dict[str, str]]:
         """The consumer groups of this worker, each with its inputs: the broker's name and the catalogue's."""
         return {
@@ -242,6 +248,7 @@ class Core:
     def _surroundings(self) -> Surroundings:
         topics = self._topics
         return Surroundings(
+            bulk=frozenset(topic for topic, declared in topics.items() if declared.bulk),
             clock=self.clock,
             reader=self._reader,
             globals=self._globals,

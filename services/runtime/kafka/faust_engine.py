@@ -23,7 +23,7 @@ class FaustMember:
 
     def __init__(self, core: Core, group: str, processors: Sequence[Processor], lanes: Lanes) -> None:
         self.lanes = lanes
-        self.intake = Intake(lambda: self._app.consumer.kafka, lanes)
+        self.intake = Intake(lambda: self._app.consumer.kafka, lanes, core.bulk, core.clock.wall, core.observe)
         self._core = core
         self._app = _app(core, group)
         self._app.baton = self
@@ -52,7 +52,7 @@ class FaustMember:
 
     def new_consumer(self, group: str) -> Any:
         """What the transport reads from."""
-        return group_consumer(self._core.settings, group)
+        return group_consumer(self._core.settings, group, self._core.bulk)
 
 
 class _Boot(BootStrategy):  # type: ignore[misc]

@@ -76,8 +76,10 @@ class _SessionFetch(FetchRequest):  # type: ignore[misc]
         return request
 
 
-def with_fetch_sessions(consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
-    """`consumer`, whose fetches are incremental, with a session for each broker. To be called before it starts."""
+def with_fetch_sessions(consumer: AIOKafkaConsumer, most_bytes: Mapping[str, int] | None = None) -> AIOKafkaConsumer:
+    """`consumer`, whose fetches are incremental, with a session for each broker. To be called before it starts.
+    `most_bytes` says for topics how much of a partition is fetched at a time, where that is less than of others."""
+    less = most_bytes or {}
     send, sessions = consumer._client.send, defaultdict[int, FetchSession](FetchSession)
 
     async def send_in_session(node_id: int, request: Any, **options: Any) -> Any:
@@ -85,7 +87,7 @@ def with_fetch_sessions(consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
             return await send(node_id, request, **options)
         session = sessions[node_id]
         wanted = {
-            (topic, partition): (offset, most)
+            (topic, partition): (offset, min(most, less.get(topic, most)))
             for topic, partitions in request.topics
             for partition, offset, most in partitions
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from services.runtime.record import Record
@@ -17,10 +17,14 @@ Verdict = Literal["taken", "refused", "hole"]
 
 
 class Inbox:
-    """Queues of one lane. `capacity` is the number of chunks per input after which it asks for no more."""
+    """Queues of one lane. `capacity` is the number of chunks per input after which it asks for no more; of a `bulk`
+    input one is enough, and it does not count as something that waits."""
 
-    def __init__(self, inputs: Sequence[str], capacity: int) -> None:
+    def __init__(self, inputs: Sequence[str], capacity: int, bulk: Collection[str] = ()) -> None:
         self._capacity = capacity
+        self._bulk = tuple(topic for topic in inputs if topic in bulk)
+        self._live = tuple(topic for topic in inputs if topic not in bulk)
+        self._newest: dict[str, int] = {}
         self._chunks: dict[str, deque[Sequence[Record]]] = {topic: deque() for topic in inputs}
         self._start: dict[str, int] = dict.fromkeys(inputs, 0)  # index of the next record in the first chunk
         self._waiting: dict[str, int] = dict.fromkeys(inputs, 0)
@@ -51,26 +55,42 @@ class Inbox:
             self._chunks[topic].append(records)
             self._waiting[topic] += len(records)
             self._next[topic] = records[-1].offset + 1
+            self._newest[topic] = records[-1].timestamp
         return verdict
+
+    def oldest(self, topic: str) -> int | None:
+        """When the first record that waits came into the log (wall ms)."""
+        chunks = self._chunks[topic]
+        return chunks[0][self._start[topic]].timestamp if chunks else None
+
+    def newest(self, topic: str) -> int | None:
+        """When the last record that was delivered came into the log (wall ms), whether it waits or not."""
+        return self._newest.get(topic)
 
     def has_room(self, topic: str) -> bool:
         """Whether the input may deliver more."""
-        return len(self._chunks[topic]) < self._capacity
+        return len(self._chunks[topic]) < (1 if topic in self._bulk else self._capacity)
 
     def wants(self, topic: str) -> bool:
         """Whether an input that was told to wait should go on: half of its room is free."""
-        return len(self._chunks[topic]) <= self._capacity // 2
+        return len(self._chunks[topic]) <= (0 if topic in self._bulk else self._capacity // 2)
 
     def is_empty(self, topic: str) -> bool:
         """Whether nothing of the input waits."""
         return not self._waiting[topic]
 
     def __bool__(self) -> bool:
-        return any(self._waiting.values())
+        return any(self._waiting[topic] for topic in self._live)
 
     def waiting(self) -> list[str]:
         """The inputs that have something, the one with least first: nobody starves if each is cut once in a round."""
-        return [topic for _, topic in sorted((count, topic) for topic, count in self._waiting.items() if count)]
+        return sorted(
+            (topic for topic in self._live if self._waiting[topic]), key=lambda topic: (self._waiting[topic], topic)
+        )
+
+    def waiting_bulk(self) -> str | None:
+        """A bulk input that has something."""
+        return next((topic for topic in self._bulk if self._waiting[topic]), None)
 
     def cut(self, topic: str, most: int, most_bytes: int) -> Sequence[Record]:
         """The next batch of an input that has something: at least one record."""

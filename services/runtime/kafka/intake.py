@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from services.runtime.clock import SystemClock
+from services.runtime.effects import Observation
 from services.runtime.errors import Transient
 from services.runtime.kafka import faults
+from services.runtime.kafka.bulk_gate import BulkGate, Watched
 
+_WALL = SystemClock().wall
 _POLL_MS = 500
 _GATHER_S = 0.003
 """After a few records the next ones may gather for a moment: each fetch, and each group that follows from it, costs the
@@ -30,16 +34,27 @@ class Sink(Protocol):
 
     def deliver(self, generation: int, fetched: Mapping[TopicPartition, Any]) -> None: ...
 
+    def __iter__(self) -> Iterator[Watched]: ...
+
 
 class Intake:
-    """The feed of all lanes of one group membership. `consumer` is started, or is going to be before `pump`."""
+    """The feed of all lanes of one group membership. `consumer` is started, or is going to be before `pump`. Of `bulk`
+    topics (the broker's names) nothing is fetched while the others are behind, by the clock `wall` (ms)."""
 
-    def __init__(self, consumer: Callable[[], Any], sink: Sink) -> None:
+    def __init__(
+        self,
+        consumer: Callable[[], Any],
+        sink: Sink,
+        bulk: frozenset[str] = frozenset(),
+        wall: Callable[[], int] = _WALL,
+        observe: Callable[[list[Observation]], None] = lambda _: None,
+    ) -> None:
         self._get = consumer
         self._sink = sink
         self._done: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._committing = asyncio.Lock()
+        self.bulk = BulkGate(sink, bulk, self._progress, self._fetches, wall, observe)
 
     def generation(self) -> int:
         """The generation this member is in; -1 between two. Aiokafka has no public way to ask."""
@@ -50,6 +65,7 @@ class Intake:
         """A new assignment: nothing is delivered before its lane says from where."""
         self._done.clear()
         self._committed.clear()
+        self.bulk.forget()
         self._get().pause(*partitions)
 
     async def pump(self, stopped: Callable[[], bool]) -> None:
@@ -59,6 +75,7 @@ class Intake:
                 generation, fetched = await self.fetch()
                 if fetched:
                     self._sink.deliver(generation, fetched)
+                self.bulk.look()
                 await asyncio.sleep(_GATHER_S if 0 < sum(map(len, fetched.values())) < _MANY else 0)
         except KafkaError as error:
             raise Transient(f"inputs can't be read: {error}") from error
@@ -74,10 +91,11 @@ class Intake:
             self.resume(tp)
 
     def hold(self, tp: TopicPartition) -> None:
-        self._quietly(lambda: self._get().pause(tp))
+        self.bulk.holds(tp, wanted=False)
+        self._fetches(tp, False)
 
     def resume(self, tp: TopicPartition) -> None:
-        self._quietly(lambda: self._get().resume(tp))
+        self._fetches(tp, not self.bulk.holds(tp, wanted=True))
 
     def position(self, tp: TopicPartition) -> int:
         subscription = self._get()._subscription.subscription
@@ -86,6 +104,18 @@ class Intake:
 
     def done(self, tp: TopicPartition, offset: int) -> None:
         self._done[tp] = offset
+
+    def _progress(self, tp: TopicPartition) -> tuple[int, int | None]:
+        """The consumer's position, and the end (of what is committed) that it was told last."""
+        subscription = self._get()._subscription.subscription
+        state = subscription.assignment.state_value(tp) if subscription and subscription.assignment else None
+        if state is None or not state.has_valid_position:
+            return -1, None
+        return state.position, state.highwater if state.lso in (None, -1) else state.lso
+
+    def _fetches(self, tp: TopicPartition, wanted: bool) -> None:
+        consumer = self._get()
+        self._quietly(lambda: consumer.resume(tp) if wanted else consumer.pause(tp))
 
     def _quietly(self, change: Callable[[], None]) -> None:
         """A partition that is revoked meanwhile is no error: its lane is about to hear of it."""

@@ -3,7 +3,8 @@
 Restore, then for ever: take what waits, decide, commit; or, when a timer is due and the partition has been read up to
 it, let it fire. Batches that wait while a group is being written become one group together, so a busy key is written
 once and acknowledgements are shared; when little arrives, a group is one small batch and waits for nothing. A batch is
-as large as its time allows (`pace.py`), and between two batches of any lane the loop goes round (`floor.py`).
+as large as its time allows (`pace.py`), and between two batches of any lane the loop goes round (`floor.py`). Bulk
+inputs come last, by small batches, when the worker may (`bulk_gate.py`).
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Lane:
         self.timers = Timers()
         self.inputs = {topic: TopicPartition(around.name(topic), partition) for topic in processor.inputs}
         self._labels = {tp.topic: topic for topic, tp in self.inputs.items()}
-        self._inbox = Inbox(processor.inputs, around.limits.queue)
+        self._live = {topic: tp for topic, tp in self.inputs.items() if topic not in around.bulk}
+        self._inbox = Inbox(processor.inputs, around.limits.queue, around.bulk)
         self._step = step
         self._feed = feed
         self._around = around
@@ -106,6 +108,13 @@ class Lane:
             self._feed.hold(self.inputs[topic])
         self._wake.set()
 
+    def live(self) -> list[tuple[TopicPartition, int | None, int | None]] | None:
+        """Of each input but bulk ones: the times (wall ms) of the oldest record that waits and of the newest delivered.
+        None while the lane restores."""
+        if not self.tally.restored:
+            return None
+        return [(tp, self._inbox.oldest(topic), self._inbox.newest(topic)) for topic, tp in self._live.items()]
+
     async def work(self) -> None:
         """Works until closed; `open` comes first."""
         self._around.observe(self._levels.shown())
@@ -117,6 +126,8 @@ class Lane:
                         await self._take()
                     if self._hold is not None or self.is_due():
                         worked = await self._ring() or worked
+                    if not worked and (bulk := self._inbox.waiting_bulk()) is not None:
+                        worked = await self._take_bulk(bulk)
                     if not worked:
                         await self._sleep()
         finally:
@@ -185,15 +196,9 @@ class Lane:
                     since_turn = 0.0
                 if self._closing:
                     break
-                records, decision, took = await self._decide_some(topic)
-                count, spent, since_turn = count + decision.consumed, spent + took, since_turn + took
-                self._absorb(decision, group, effects)
-                if decision.consumed:
-                    group.positions[topic] = records[decision.consumed - 1].offset + 1
-                    effects.observations.append(Observation("baton_records_total", decision.consumed, (topic,)))
-                if decision.failure is not None:
-                    where = f"{topic}/{self.partition}/{records[decision.consumed].offset}"
-                    failure = self._failed(decision, where)
+                consumed, took, failure = await self._decide_into(group, effects, topic, self._paces[topic])
+                count, spent, since_turn = count + consumed, spent + took, since_turn + took
+                if failure is not None:
                     break
                 if self._inbox.is_empty(topic):
                     emptied.add(topic)
@@ -206,16 +211,47 @@ class Lane:
         if failure is not None:
             raise failure
 
-    async def _decide_some(self, topic: str) -> tuple[Sequence[Record], Decision, float]:
-        """Cuts as many as fit into a call and decides on them; also how much processor time (seconds) it took."""
-        around, pace = self._around, self._paces[topic]
+    async def _take_bulk(self, topic: str) -> bool:
+        """Decides on one small batch of a bulk input and commits it, if it is this lane's turn."""
+        gate = self._feed.bulk
+        if not gate.take(self):
+            return False
+        started = _now()
+        try:
+            await self._around.floor.turn()
+            if self._closing or self._inbox:
+                return True  # something live came in
+            group, effects = self._new_group(), Effects()
+            consumed, _, failure = await self._decide_into(group, effects, topic, gate.pace)
+            self._let_in()
+            if consumed:
+                await self._commit(group, effects)
+                self.tally.records += consumed
+            if failure is not None:
+                raise failure
+        finally:
+            gate.done(_now() - started)
+        return True
+
+    async def _decide_into(
+        self, group: Group, effects: Effects, topic: str, pace: Pace
+    ) -> tuple[int, float, Exception | None]:
+        """Cuts as many as fit into a call, decides on them and adds it to the group: how many records that were, how
+        much processor time (seconds) it took, and why no more can be decided on."""
+        around = self._around
         records = self._inbox.cut(topic, pace.size, around.limits.batch_bytes)
         started = around.cpu_s()
         decision = await self._decide_batch(topic, records)
         took = around.cpu_s() - started
         pace.took(decision.consumed, took)
         around.floor.spent(took)
-        return records, decision, took
+        self._absorb(decision, group, effects)
+        if decision.consumed:
+            group.positions[topic] = records[decision.consumed - 1].offset + 1
+            effects.observations.append(Observation("baton_records_total", decision.consumed, (topic,)))
+        failed = decision.failure is not None
+        where = f"{topic}/{self.partition}/{records[decision.consumed].offset}" if failed else ""
+        return decision.consumed, took, self._failed(decision, where) if failed else None
 
     def _has_more(self, emptied: Set[str]) -> bool:
         return any(topic not in emptied for topic in self._inbox.waiting())
@@ -238,8 +274,8 @@ class Lane:
             if not self.is_due():
                 return False
             instant = self._around.clock.now()
-            ends = await self._around.reader.offsets(list(self.inputs.values()), LATEST)
-            seen = {topic: ends[tp] for topic, tp in self.inputs.items()}
+            ends = await self._around.reader.offsets(list(self._live.values()), LATEST)
+            seen = {topic: ends[tp] for topic, tp in self._live.items()}
             self._hold = _Hold(instant, seen, _now() + self._around.limits.hold_s)
         if not self._may_fire(self._hold):
             return False

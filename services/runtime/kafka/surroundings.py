@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from services.runtime.clock import Clock
 from services.runtime.decide import Limits
 from services.runtime.effects import Observation
 from services.runtime.errors import BatonError
+from services.runtime.kafka.bulk_gate import BulkGate
 from services.runtime.kafka.floor import Floor
 from services.runtime.kafka.globals_reader import GlobalsReader
 from services.runtime.kafka.reader import LogReader
@@ -31,7 +32,9 @@ class ProcessorFailed(BatonError):
 
 
 class Feed(Protocol):
-    """What a lane asks of the consumer."""
+    """What a lane asks of the consumer. `bulk` says when it may take a bulk batch."""
+
+    bulk: BulkGate
 
     def begin(self, positions: Mapping[TopicPartition, int]) -> None:
         """Reads these partitions from these offsets on, whatever was read or committed before."""
@@ -70,7 +73,8 @@ class LaneLimits:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them.
+    """What all lanes of a worker share. `name` turns catalogue topics into the broker's, `partitions` counts them,
+    `bulk` are those that give way to others.
 
     `cpu_s` is what the loop's thread has spent: the time of decisions is measured by it. On a machine that is busy with
     other things the time of day would say that they are slow, and ever smaller batches would make them slower.
@@ -83,6 +87,7 @@ class Surroundings:
     sizes: Limits
     name: Callable[[str], str]
     partitions: Callable[[str], int]
+    bulk: Collection[str]
     observe: Callable[[Sequence[Observation]], None]
     floor: Floor
     cpu_s: Callable[[], float] = time.thread_time

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from baton_schemas.catalogue import Topic
+from services.runtime.bulk import SHUT_MS
 from services.runtime.clock import ManualClock
 from services.runtime.decide import Limits
 from services.runtime.effects import Observation
@@ -68,6 +69,7 @@ class MemoryEngine:
             max_batch=max_batch,
             attempts=attempts,
             snapshot=Tables(self.log).snapshot,
+            yields=self._is_behind,
             observe=self._observe,
         )
         self._lanes: dict[tuple[str, int], Lane] = {}
@@ -177,6 +179,11 @@ class MemoryEngine:
             self._ready[index] = self._ready[-1]
             self._ready.pop()
             lane.queued = False
+
+    def _is_behind(self) -> bool:
+        """Whether any lane has something to read that is too old for bulk topics to go on."""
+        now = self.clock.wall()
+        return any(lane.behind_ms(now) >= SHUT_MS for lane in self._lanes.values())
 
     def _next_due(self) -> int | None:
         return min((due for lane in self._lanes.values() if (due := lane.timers.next_due()) is not None), default=None)

@@ -2,12 +2,12 @@
 
 A step is one of: restore, one batch of one input, one timer. A decision is journalled as a group, then its records
 are sent, then the offset is committed (L2). A timer fires only when no input has anything left to read, so `read_to`
-is the present (L4).
+is the present (L4). A bulk topic is read when nothing else is to be done, and while no lane is far behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -35,7 +35,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all lanes of an engine share."""
+    """What all lanes of an engine share. `yields` says whether bulk topics have to wait."""
 
     log: Log
     limits: Limits
@@ -44,6 +44,7 @@ class Surroundings:
     max_batch: int
     attempts: int
     snapshot: Callable[[tuple[str, ...]], Globals]
+    yields: Callable[[], bool]
     observe: Callable[[list[Observation]], None]
 
 
@@ -63,17 +64,30 @@ class Lane:
         self._mend: list[Entry] = []
         self._epoch = 0
         self._read_to = 0
+        self._live = [topic for topic in processor.inputs if not around.log.topics[topic].bulk]
+        self._bulk = [topic for topic in processor.inputs if around.log.topics[topic].bulk]
+
+    def behind_ms(self, now: int) -> int:
+        """How old (wall ms) the oldest record is that this lane has still to read, bulk topics left out."""
+        waiting = [topic for topic in self._live if self._fetch.get(topic, 0) < self._end(topic)]
+        firsts = (self._around.log.read(topic, self.partition, self._fetch.get(topic, 0), 1) for topic in waiting)
+        return max((now - first.timestamp for (first,) in firsts), default=0)
 
     def step(self) -> bool:
         """Does one piece of work; False when there was none."""
         if not self._epoch:
             self._restore()
             return True
-        batch = self._next_batch()
+        batch = self._next_batch(self._live)
+        if batch is None and self._ring():
+            return True
+        if batch is None and self._bulk:
+            if self._waiting(self._bulk) and self._around.yields():
+                return True  # later
+            batch = self._next_batch(self._bulk)
         if batch is not None:
             self._work(batch)
-            return True
-        return self._ring()
+        return batch is not None
 
     def _restore(self) -> None:
         restored = self._journal.restore()
@@ -91,9 +105,12 @@ class Lane:
             self._fetch[topic] = min(committed, self.positions.get(topic, 0))
         self._epoch = restored.epoch + 1
 
-    def _next_batch(self) -> Batch | None:
+    def _waiting(self, topics: Sequence[str]) -> list[str]:
+        return [topic for topic in topics if self._fetch[topic] < self._end(topic)]
+
+    def _next_batch(self, topics: Sequence[str]) -> Batch | None:
         around = self._around
-        waiting = [topic for topic in self.processor.inputs if self._fetch[topic] < self._end(topic)]
+        waiting = self._waiting(topics)
         if not waiting:
             return None
         topic = waiting[0] if len(waiting) == 1 else around.random.choice(waiting)

@@ -248,6 +248,13 @@ _ALL = (
     # every worker: input
     Metric("baton_records_total", "counter", "runtime", "Input records that were decided on and journalled.", (TOPIC,)),
     Metric(
+        "baton_bulk_waits",
+        "gauge",
+        "runtime",
+        "1 while bulk topics wait because live inputs are a second behind, or it is not known yet that they are not; 0 "
+        "while they are read. How much waits is the lag of the bulk topic.",
+    ),
+    Metric(
         "baton_lag_records",
         "gauge",
         "runtime",

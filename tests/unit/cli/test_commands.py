@@ -43,6 +43,7 @@ def test_help_flows_on_a_narrow_terminal_and_examples_keep_their_lines(monkeypat
     assert [line for line in lines if line.startswith("Example: ")] == [
         "Example: baton publish calls.jsonl",
         "Example: baton publish people.csv.gz --mapping people.yaml --times arrival",
+        "Example: baton publish 2025.jsonl --backfill old-crm --before 2026-01-15",
     ]
 
 

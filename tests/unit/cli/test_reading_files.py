@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.publish import Report, Times, sends_of
+from services.cli.publish import Times, sends_of
 from services.cli.publishing.lines import MAX_LINE_BYTES, documents
 from services.cli.publishing.reading import csv_table, json_readings, read_mapping
+from services.cli.publishing.report import Report
 from services.runtime.errors import UserError
 from tests.unit.cli.whole import KEYS
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 from baton_schemas.contract import Contract
 from baton_schemas.routing import LeadRouted
 from services.cli.applying import plan_set
-from services.cli.publish import Report, Times, outcome_sends, sends_of
+from services.cli.publish import Times, outcome_sends, sends_of
 from services.cli.publishing.reading import csv_table, json_readings, read_mapping
 from services.cli.publishing.records import KeyMaker
+from services.cli.publishing.report import Report
 from services.cli.services import processors
 from services.cli.story import contract_of
 from services.cli.system import read_checked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +24,9 @@ class Sink:
         assert generation == 7
         self.chunks.append(sum(map(len, fetched.values())))
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
 
 def test_few_records_make_the_next_fetch_wait_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([1, 0, intake._MANY, 3])
@@ -43,3 +46,18 @@ def test_few_records_make_the_next_fetch_wait_a_moment(monkeypatch: pytest.Monke
     asyncio.run(Intake(lambda: consumer, sink).pump(lambda: len(pauses) == 4))
     assert sink.chunks == [1, intake._MANY, 3]
     assert pauses == [intake._GATHER_S, 0, 0, intake._GATHER_S]
+
+
+def test_of_a_bulk_topic_nothing_is_fetched_before_the_gate_opens() -> None:
+    asked: list[tuple[str, TopicPartition]] = []
+    consumer = SimpleNamespace(
+        pause=lambda tp: asked.append(("pause", tp)), resume=lambda tp: asked.append(("resume", tp))
+    )
+
+    async def resume() -> None:
+        feed = Intake(lambda: consumer, Sink(), frozenset({"t"}))
+        feed.resume(HERE)
+        feed.resume(TopicPartition("live", 0))
+
+    asyncio.run(resume())
+    assert asked == [("pause", HERE), ("resume", TopicPartition("live", 0))]

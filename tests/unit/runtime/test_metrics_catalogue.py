@@ -15,7 +15,7 @@ UNITS = {"seconds", "bytes", "records", "total", "info", "offset", "keys"}
 THINGS = {  # gauges and levels that count what their name says
     "baton_leads_waiting", "baton_clocks", "baton_model_version", "baton_partitions", "baton_timers", "baton_ready",
     "baton_disposition_clocks", "baton_leads_held", "baton_definition_signers_removed",
-    "baton_crm_available", "baton_crm_unmapped", "baton_webhook_disabled", "baton_webhook_waiting",
+    "baton_crm_available", "baton_crm_unmapped", "baton_webhook_disabled", "baton_webhook_waiting", "baton_bulk_waits",
 }  # fmt: skip
 FORBIDDEN_LABELS = {"person", "lead", "handoff", "rep", "account", "email", "key", "id", "recipient"}
 

@@ -14,7 +14,7 @@ from services.runtime.settings import Settings, load
 
 REAL = load(person_key_secret="s", topic_prefix="t.", shadow=False)
 SHADOW = load(person_key_secret="s", topic_prefix="t.", shadow=True)
-COMPANYS = {"engagement.events", "privacy.erasures"}
+COMPANYS = {"engagement.events", "engagement.bulk", "privacy.erasures"}
 """Written out, so that a topic that is marked as the company's by mistake is seen."""
 
 

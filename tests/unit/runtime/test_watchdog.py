@@ -16,7 +16,12 @@ from services.runtime.watchdog import Watchdog
 
 EVENTS = TopicPartition("stage.engagement.events", 0)
 FACTS = TopicPartition("stage.crm.facts", 0)
-TOPICS = {"stage.engagement.events": "engagement.events", "stage.crm.facts": "crm.facts"}
+BULK = TopicPartition("stage.engagement.bulk", 0)
+TOPICS = {
+    "stage.engagement.events": "engagement.events",
+    "stage.engagement.bulk": "engagement.bulk",
+    "stage.crm.facts": "crm.facts",
+}
 
 
 class Script:
@@ -154,3 +159,12 @@ async def test_a_worker_without_partitions_watches_the_whole_group_but_owns_no_l
     assert rig.script.asked[0] is None
     assert rig.metrics.value("baton_lag_records", "engagement.events") == 0
     assert rig.ends[0][0] is ExitCode.STUCK
+
+
+@pytest.mark.asyncio
+async def test_a_bulk_topic_may_stand_still_and_its_lag_is_shown() -> None:
+    rig = Rig()
+    rig.script.readings = {EVENTS: Reading(5, 5), BULK: Reading(0, 1_000_000)}
+    await rig.rounds(40)
+    assert rig.ends == []
+    assert rig.metrics.value("baton_lag_records", "engagement.bulk") == 1_000_000
