@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from baton_schemas import accounts, configuration, connectors, crm, engagement, feedback, identity, leads, routing
+from baton_schemas import (
+    accounts,
+    alerts,
+    configuration,
+    connectors,
+    crm,
+    engagement,
+    feedback,
+    identity,
+    leads,
+    routing,
+)
 from baton_schemas.contract import Contract
 
 DAY_MS = 86_400_000
@@ -86,14 +97,28 @@ _ALL = (
         retention_ms=7 * DAY_MS,
         internal=True,
     ),
-    Topic("accounts.members", "account", (accounts.MemberChanged,), retention_ms=7 * DAY_MS, internal=True),
-    Topic("accounts.signals", "person", (accounts.AccountSignal,), retention_ms=7 * DAY_MS, internal=True),
+    Topic(
+        "accounts.members",
+        "account",
+        (accounts.MemberChanged, alerts.MemberEngaged),
+        retention_ms=7 * DAY_MS,
+        internal=True,
+    ),
+    Topic(
+        "accounts.signals",
+        "person",
+        (accounts.AccountSignal, alerts.AccountSpiked),
+        retention_ms=7 * DAY_MS,
+        internal=True,
+    ),
+    Topic("accounts.spikes", "account or lead", (alerts.EngagementSpiked,), retention_ms=7 * DAY_MS, internal=True),
+    Topic("accounts.alerts", "lead", (alerts.AccountAlert,)),
     _compacted("leads.scored", "lead", leads.LeadScored),
     Topic("leads.qualified", "lead", (leads.LeadQualified, leads.LeadWithdrawn, leads.LeadUnmerged)),
     Topic(
         "routing.requests",
         "team or account",
-        (routing.AssignRequest, routing.ReleaseRequest, routing.PressureRequest),
+        (routing.AssignRequest, routing.ReleaseRequest, routing.PressureRequest, routing.HandoffHeld),
         retention_ms=7 * DAY_MS,
         internal=True,
     ),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import DecodeError
 from pydantic import ValidationError
 
+from baton_schemas.alerts import AccountSpiked, MemberEngaged
 from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.engagement import PersonUnlinked
@@ -23,7 +24,7 @@ from services.runtime.record import Batch, Record
 from services.runtime.state import State
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import hot, identity, person, profile
+from services.scorer import hot, identity, person, profile, spikes, watching
 from services.scorer.account import Account, Story
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import ENGAGEMENT, fold
@@ -79,7 +80,14 @@ class ScorerProcessor:
         "crm.facts",
         "leads.recycled",
     )
-    outputs = ("engagement.linked", "accounts.members", "accounts.signals", "leads.scored", "leads.qualified")
+    outputs = (
+        "engagement.linked",
+        "accounts.members",
+        "accounts.signals",
+        "accounts.spikes",
+        "leads.scored",
+        "leads.qualified",
+    )
     globals = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
 
     def __init__(self, keyring: Keyring) -> None:
@@ -101,8 +109,14 @@ class ScorerProcessor:
         self._topics: dict[str, dict[str, _Route]] = {
             "engagement.events": published,
             "engagement.linked": relayed | links,
-            "accounts.members": {Summary.TYPE: _Route(read_summary, self._member)},
-            "accounts.signals": {Signal.TYPE: _Route(read_signal, self._signal)},
+            "accounts.members": {
+                Summary.TYPE: _Route(read_summary, self._member),
+                MemberEngaged.TYPE: _Route(MemberEngaged.model_validate_json, self._member_engaged),
+            },
+            "accounts.signals": {
+                Signal.TYPE: _Route(read_signal, self._signal),
+                AccountSpiked.TYPE: _Route(AccountSpiked.model_validate_json, self._spiked),
+            },
             "crm.facts": facts,
             "leads.recycled": {LeadRecycled.TYPE: _Route(LeadRecycled.model_validate_json, self._recycled)},
         }
@@ -150,6 +164,7 @@ class ScorerProcessor:
         one = turn.find(person_key)
         if name == TIMER and one is not None and one.root is None:
             turn.decide(person_key, one)
+            watching.pass_over(turn, person_key, one)
         return turn.finish()
 
     def _sealed(self, effects: Effects, state: State) -> Effects:
@@ -215,7 +230,9 @@ class ScorerProcessor:
         if weaker:
             self._claim(turn, owner.key, one, weaker, at, tie.hex())
         turn.people.put(key_bytes, one)
+        judged = one.lead.judged
         turn.after_event(owner.key, one, change)
+        watching.look(turn, owner.key, one, judged)
         return change.result
 
     def _claim(self, turn: Turn, key: str, one: Person, weaker: tuple[str, ...], at: int, evidence: str) -> None:
@@ -266,7 +283,9 @@ class ScorerProcessor:
             if event.handoff is not None and event.handoff not in before:
                 turn.tell_merged(key, one, event.handoff)
         else:
+            judged = one.lead.judged
             turn.decide(key, one, unmerged=packed is None)
+            watching.look(turn, key, one, judged)
         return "held"
 
     def _stopped(self, turn: Turn, record: Record, _envelope: Envelope, event: Stopped) -> str:
@@ -291,7 +310,27 @@ class ScorerProcessor:
         key = _own_key(record, event.person)
         one = turn.find(key)
         if one is not None:
+            judged, arrived = one.lead.judged, not one.membership.heard
             turn.hear(key, one, event)
+            watching.look(turn, key, one, judged, arrived=arrived)
+        return "signal"
+
+    def _member_engaged(self, turn: Turn, record: Record, _envelope: Envelope, event: MemberEngaged) -> str:
+        """What a member did in its last days: who tips the account over is told so."""
+        key, rule = _own_key(record, event.account), turn.rules.alerts
+        if rule is not None:
+            account = turn.accounts.get(key.encode()) or Account()
+            crossing = spikes.hear_member(account, event, rule, turn.now)
+            turn.accounts.put(key.encode(), account)
+            if crossing is not None:
+                turn.send(watching.signal(turn, account.spikes, event, crossing))
+        return "member"
+
+    def _spiked(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountSpiked) -> str:
+        key = _own_key(record, event.person)
+        one = turn.find(key)
+        if one is not None:
+            watching.hear_spiked(turn, key, one, event)
         return "signal"
 
     def _account_facts(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountFacts) -> str:
@@ -310,7 +349,9 @@ class ScorerProcessor:
         if one.root is not None:
             turn.publish(key, one, identity.publish_own(one, key))
         elif one.lead.judged:
+            judged = one.lead.judged
             turn.decide(key, one)
+            watching.look(turn, key, one, judged)
         return "fact"
 
     def _at_account(
