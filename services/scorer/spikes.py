@@ -91,27 +91,28 @@ def gets_no_handoff(standing: Standing | None) -> bool:
 
 def hear_member(account: Account, report: MemberEngaged, rule: AlertRule, now: int) -> Crossing | None:
     """Takes in what a member did in its last days; answers with the crossing, if that is one. Older reports change
-    nothing. What is beyond the days is dropped, and of too many members who were engaged the longest ago."""
+    nothing. A newcomer drops what is beyond the days, and of too many members who was engaged the longest ago."""
     known = account.engaged.get(report.person)
     if known is not None and known.version >= report.version:
         return None
-    before = _total(account, rule, now)
     days = {each.day: tenths(each.points) for each in report.days}
     account.engaged[report.person] = Engagement(report.version, days)
-    first = now // DAY_MS - rule.days + 1
-    kept = {
-        name: each
-        for name, each in account.engaged.items()
-        if name == report.person or max(each.days, default=0) >= first
-    }
-    if len(kept) > MAX_MEMBERS:
-        del kept[min(kept, key=lambda name: (name == report.person, max(kept[name].days, default=0), name))]
-    account.engaged = dict(sorted(kept.items()))
+    if known is None:
+        account.engaged = _kept(account.engaged, report.person, now // DAY_MS - rule.days + 1)
     after = _total(account, rule, now)
+    before = after - sum_of(days, now, rule.days) + (0 if known is None else sum_of(known.days, now, rule.days))
     if report.told or not crosses(before, after, rule.points):
         return None
     account.spikes += 1
     return Crossing(after, _people(account, rule, now))
+
+
+def _kept(engaged: Mapping[str, Engagement], new: str, first: int) -> dict[str, Engagement]:
+    """Those that count with a newcomer, in the order of their keys."""
+    kept = {name: each for name, each in engaged.items() if name == new or max(each.days, default=0) >= first}
+    if len(kept) > MAX_MEMBERS:
+        del kept[min(kept, key=lambda name: (name == new, max(kept[name].days, default=0), name))]
+    return dict(sorted(kept.items()))
 
 
 def _total(account: Account, rule: AlertRule, now: int) -> int:

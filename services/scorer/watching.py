@@ -9,6 +9,8 @@ what, and when he was told last.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from baton_schemas.alerts import AccountSpiked, EngagedDay, EngagementSpiked, MemberEngaged, SpikeKind
 from baton_schemas.contract import format_time
 from services.runtime.effects import Send
@@ -100,7 +102,13 @@ def _graded(one: Person) -> tuple[int, str]:
 
 
 def _standing(one: Person) -> Standing | None:
-    story = story_of(one.membership.story)
+    return _standing_in(one.membership.story)
+
+
+@lru_cache(maxsize=4096)
+def _standing_in(packed: bytes | None) -> Standing | None:
+    """Of the story that a member heard last. It is asked for with each event of the member."""
+    story = story_of(packed)
     return None if story is None else story.standing
 
 
