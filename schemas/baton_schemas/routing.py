@@ -102,6 +102,21 @@ class PressureReply(Contract):
     at: Time
 
 
+class HandoffHeld(Contract):
+    """The lead's side says who has an open handoff (`rep` None: nobody any more), to the account (the record's key; the
+    lead where no company is known): an alert on the account belongs on it. The highest version counts."""
+
+    TYPE: ClassVar[str] = "baton.routing.held.v1"
+
+    account: Name
+    lead: Name
+    handoff: Name
+    version: Count
+    rep: Name | None = None
+    handoff_version: Count
+    at: Time
+
+
 class MergeRequest(Contract):
     """The side of a lead that was merged into another says how one of its handoffs stands, to the side of the one that
     it belongs to (`lead`, the record's key), which judges whose handoff stays. Sent anew, with version + 1, whenever

@@ -28,9 +28,9 @@ from services.runtime import dead_letters
 from services.runtime.record import LogRecord
 
 OUTPUTS = (
-    "accounts.members", "accounts.signals", "leads.scored", "leads.qualified", "leads.routed", "leads.unrouted",
-    "sla.events", "routing.requests", "routing.replies", "leads.recycled", "feedback.labels", "scoring.models",
-    "scoring.notices", "notifications",
+    "accounts.members", "accounts.signals", "accounts.spikes", "accounts.alerts", "leads.scored", "leads.qualified",
+    "leads.routed", "leads.unrouted", "sla.events", "routing.requests", "routing.replies", "leads.recycled",
+    "feedback.labels", "scoring.models", "scoring.notices", "notifications",
 )  # fmt: skip
 INPUTS = ("engagement.events", "engagement.bulk", "feedback.events", "crm.facts")
 MOST_NAMED = 5

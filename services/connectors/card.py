@@ -1,11 +1,13 @@
-"""A lead's story as a rep reads it in the CRM: who, why it is good, why this rep, by when; plain text, bounded."""
+"""A lead's story as a rep reads it in the CRM: who, why it is good, why this rep, by when; and what an owner reads of
+an account that spiked. Plain text, bounded."""
 
 from __future__ import annotations
 
 from textwrap import wrap
 
+from baton_schemas.alerts import AccountAlert, EngagementSpiked, OwnedAs
 from baton_schemas.contract import format_time
-from baton_schemas.leads import Contact, Dossier, Interest, LedgerLine, Touch
+from baton_schemas.leads import Contact, Dossier, Engaged, Interest, LedgerLine, Touch
 from baton_schemas.routing import LeadRouted
 from services.connectors.deal import Card
 from services.connectors.settings import PLACEHOLDER
@@ -13,6 +15,14 @@ from services.connectors.settings import PLACEHOLDER
 LONGEST_STORY = 8_000
 LONGEST_WORD = 200
 _LONGEST_LINE = 600
+_MOST_ENGAGED = 5
+_OWNED_AS: dict[OwnedAs, str] = {
+    "handoff": "your open lead",
+    "customer": "your customer",
+    "open_opportunity": "your open opportunity",
+    "account_owner": "your account",
+    "lead_owner": "your contact",
+}
 _PROBABILITY = {"A": 0.6, "B": 0.4, "C": 0.25, "D": 0.1}
 
 
@@ -58,10 +68,7 @@ def story(routed: LeadRouted) -> str:
         ]
     if dossier.engaged:
         lines += ["", "What they did, newest first"]
-        lines += [
-            f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or each.topic or ''}"
-            for each in dossier.engaged
-        ]
+        lines += [_engaged(each) for each in dossier.engaged]
         lines += [f"  and {dossier.engaged_cut} older"] if dossier.engaged_cut else []
     if dossier.interests:
         lines += ["", "Interested in"]
@@ -74,6 +81,35 @@ def story(routed: LeadRouted) -> str:
     versions = qualified.versions
     lines += ["", f"Definition {versions.definition} v{versions.definition_version}, signed by {signers}."]
     return _bounded([_cut(clean(line), _LONGEST_LINE) for line in lines])
+
+
+def alert_text(alert: AccountAlert) -> str:
+    """What the owner of an account or lead reads of a spike: what happened, who it was, why; the same text for the same
+    alert, so that it is said once."""
+    spike, contact = alert.spike, alert.spike.contact
+    company = _name(contact.company) or _name(contact.company_domain) or "company not known"
+    who = [_full_name(contact), _name(contact.job_title), _name(contact.email), _name(contact.phone)]
+    lines = [
+        f"Baton: {company} ({_OWNED_AS[alert.owned_as]}) {_risen(spike)}. (alert of {format_time(spike.at)[:16]}Z)",
+        f"Who: {', '.join(part for part in who if part) or 'name not known'}; grade {spike.grade}.",
+    ]
+    if len(spike.people) > 1:
+        people = (f"{each.job_title or 'job not known'} {each.points:g}" for each in spike.people)
+        lines.append(f"Points by person: {'; '.join(people)}.")
+    lines.append("Why:")
+    lines += [_ledger(line) for line in sorted(spike.dossier.ledger, key=lambda line: -line.points) if line.points > 0]
+    lines += [f"  {text}" for text in spike.dossier.evidence]
+    if spike.dossier.engaged:
+        lines.append("What they did, newest first:")
+        lines += [_engaged(each) for each in spike.dossier.engaged[:_MOST_ENGAGED]]
+    return _bounded([_cut(clean(line), _LONGEST_LINE) for line in lines])
+
+
+def _risen(spike: EngagementSpiked) -> str:
+    if spike.kind == "grade":
+        return f"rose to grade {spike.grade}" + (f" from {spike.previous_grade}" if spike.previous_grade else "")
+    enough = f"{spike.threshold or 0:g} are worth a word"
+    return f"has {spike.points or 0:g} points of the last {spike.within_days} days ({enough})"
 
 
 def clean(text: str) -> str:
@@ -92,6 +128,10 @@ def _sales_qualified(routed: LeadRouted) -> list[str]:
         text = f"{_day(note.at)}  {note.rep or 'sales'}, {note.kind.replace('_', ' ')}{by}: {clean(note.text)}"
         lines += wrap(text, _LONGEST_LINE, initial_indent="  ", subsequent_indent="    ")
     return [*lines, f"  and {told.notes_cut} older notes"] if told.notes_cut else lines
+
+
+def _engaged(each: Engaged) -> str:
+    return f"  {_day(each.at)}  {each.action.replace('_', ' ')} {each.subject or each.topic or ''}"
 
 
 def _stage(interest: Interest) -> str:

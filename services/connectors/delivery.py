@@ -30,9 +30,9 @@ class Delivery(NamedTuple):
     look: Look
     made: Callable[[str], None]
 
-    async def carry_out(self, order: Order) -> None:
+    async def carry_out(self, order: Order, handoff: str) -> None:
         """Raises CrmError; then nothing is noted, and it may be called again."""
-        kit, link = self.kit, self.book.find_or_new(order.lead, order.handoff)
+        kit, link = self.kit, self.book.find_or_new(order.lead, handoff)
         if is_old(order, link):
             self._count(order, Nothing("old_version"))
             return

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from baton_schemas.alerts import AccountAlert
 from baton_schemas.connectors import ConnectorLink
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
@@ -23,7 +24,7 @@ from services.connectors.delivery import Delivery
 from services.connectors.kit import Kit
 from services.connectors.lines import Lines
 from services.connectors.observation import observe
-from services.connectors.orders import Order, wanted
+from services.connectors.orders import UNDELIVERABLE, Order, wanted
 from services.connectors.reading import read as read_record
 from services.runtime import log_events
 from services.runtime.record import LogRecord
@@ -31,7 +32,7 @@ from services.runtime.record import LogRecord
 _RECENT_MS = 600_000
 log = structlog.get_logger(__name__)
 CONTRACTS: dict[str, type[Order]] = {
-    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent)
+    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent, AccountAlert)
 }
 
 
@@ -104,12 +105,17 @@ class Desk:
 
     async def _carry_out(self, record: LogRecord) -> None:
         order = read(record)
-        if order is not None and wanted(order):
-            await self._kit.calls(lambda: self._deliver(order))
+        if order is None or not wanted(order):
+            return
+        handoff = order.handoff
+        if handoff is None:
+            self._kit.metrics.add("baton_crm_orders_total", 1, self._kit.settings.name, UNDELIVERABLE)
+            return
+        await self._kit.calls(lambda: self._deliver(order, handoff))
 
-    async def _deliver(self, order: Order) -> None:
-        async with self._kit.at_once, self._lock(order.handoff):
-            await Delivery(self._kit, self.book, self.look, self.note_made).carry_out(order)
+    async def _deliver(self, order: Order, handoff: str) -> None:
+        async with self._kit.at_once, self._lock(handoff):
+            await Delivery(self._kit, self.book, self.look, self.note_made).carry_out(order, handoff)
 
     def _lock(self, handoff: str) -> asyncio.Lock:
         """One for each handoff; it lives while somebody wants it."""

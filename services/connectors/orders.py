@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from baton_schemas.alerts import AccountAlert
 from baton_schemas.connectors import ConnectorLink, SeenDeal
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
+from services.connectors.card import alert_text
 from services.connectors.deal import Deal
 from services.connectors.observation import NOBODY
 from services.connectors.words import Words
 
-Order = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent
+Order = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent | AccountAlert
 _TOLD_STEPS = {"warned", "breached", "escalated"}
+UNDELIVERABLE = "not_deliverable"
+"""Why an alert is not in the CRM: its owner has no record there that Baton knows of."""
 
 
 class Create(NamedTuple):
@@ -51,7 +55,7 @@ def wanted(order: Order) -> bool:
 
 def is_old(order: Order, link: ConnectorLink) -> bool:
     """Whether a newer word on the handoff was carried out already, or this very one."""
-    if isinstance(order, SlaEvent):
+    if isinstance(order, SlaEvent | AccountAlert):
         return order.version < link.version or link.withdrawn
     return order.version <= link.version
 
@@ -60,8 +64,8 @@ def decide(order: Order, link: ConnectorLink, deal: Deal | None, words: Words) -
     """What to do about `order`. `deal` is the record now, compared with `link.seen` already (`observation`)."""
     if is_old(order, link):
         return Nothing("old_version")
-    if isinstance(order, SlaEvent):
-        return Nothing("no_record") if deal is None else _saying(deal, words, step_text(order))
+    if isinstance(order, SlaEvent | AccountAlert):
+        return _word(order, deal, words)
     if isinstance(order, LeadWithdrawn):
         return _withdrawal(order, deal, words)
     if isinstance(order, LeadHandedOver):
@@ -87,7 +91,7 @@ def carried_out(
 ) -> ConnectorLink:
     """The link afterwards; `result` is the record as a Create or Change left it. What people did is not touched here:
     only what we wrote becomes what was seen."""
-    if isinstance(order, SlaEvent):
+    if isinstance(order, SlaEvent | AccountAlert):
         return link
     fields: dict[str, object] = {"version": max(link.version, order.version), "at": now}
     if isinstance(order, LeadWithdrawn):
@@ -125,6 +129,12 @@ def step_text(step: SlaEvent) -> str:
         "escalated": f"Baton: nobody has touched this lead, due since {due} UTC. The manager has been told.",
     }
     return f"{texts[step.step]} (version {step.version})"
+
+
+def _word(order: SlaEvent | AccountAlert, deal: Deal | None, words: Words) -> Action:
+    if isinstance(order, SlaEvent):
+        return Nothing("no_record") if deal is None else _saying(deal, words, step_text(order))
+    return Nothing(UNDELIVERABLE) if deal is None else _saying(deal, words, alert_text(order))
 
 
 def _withdrawal(order: LeadWithdrawn, deal: Deal | None, words: Words) -> Action:

@@ -27,7 +27,7 @@ from services.runtime.exit_codes import ExitCode
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.settings import Settings
 
-INPUTS = ("leads.routed", "sla.events")
+INPUTS = ("leads.routed", "sla.events", "accounts.alerts")
 
 
 class Connector(Member):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from baton_schemas.feedback import Notification
-from baton_schemas.leads import LeadQualified, LeadWithdrawn
+from baton_schemas.leads import Contact, LeadQualified, LeadWithdrawn
 from baton_schemas.routing import (
     Clock,
     ClockKind,
@@ -241,10 +241,14 @@ def card(handoff: Handoff) -> str:
     return _card(LeadQualified.model_validate_json(handoff.qualified)) if handoff.qualified else ""
 
 
+def company_of(contact: Contact) -> str:
+    """The company's name, in bounds."""
+    company = contact.company or contact.company_domain or "company not known"
+    return company if len(company) <= _LONGEST_COMPANY else company[:_LONGEST_COMPANY] + "..."
+
+
 def _card(qualified: LeadQualified) -> str:
-    company = qualified.contact.company or qualified.contact.company_domain or "company not known"
-    company = company if len(company) <= _LONGEST_COMPANY else company[:_LONGEST_COMPANY] + "..."
-    return f"{company}, grade {qualified.grade}, {qualified.tier}"
+    return f"{company_of(qualified.contact)}, grade {qualified.grade}, {qualified.tier}"
 
 
 def _clock(occasion: Occasion, clock: FirstTouch, owner: Held) -> Clock:
@@ -267,6 +271,7 @@ __all__ = [
     "WARNED",
     "card",
     "clock_moved",
+    "company_of",
     "handed_over",
     "notify",
     "routed",

@@ -99,10 +99,20 @@ class Place(msgspec.Struct, array_like=True):
     told: Literal["", "person", "account"] = ""
 
 
+class Reported(msgspec.Struct, array_like=True):
+    """What the account was told last of a handoff: who has it, in which of its versions. `version` orders reports."""
+
+    account: str
+    rep: str | None = None
+    handoff_version: int = 0
+    version: int = 0
+
+
 class Handoff(msgspec.Struct, array_like=True):
     """One act of giving a lead to sales. `qualified` is the whole LeadQualified as JSON, kept as long as it may be sent
     again; `told` means that the world knows of it, by leads.routed or leads.unrouted; `silence` is the disposition
-    clock while it runs; `place` None is a handoff to which contact pressure does not apply; `chain` None is one stage.
+    clock while it runs; `place` None is a handoff to which contact pressure does not apply; `chain` None is one stage;
+    `reported` None: alerts have not asked who has it.
 
     State of earlier versions is read on: new fields go to the end and have defaults."""
 
@@ -127,6 +137,7 @@ class Handoff(msgspec.Struct, array_like=True):
     silence: Silence | None = None
     place: Place | None = None
     chain: Chain | None = None
+    reported: Reported | None = None
 
     def forget_story(self) -> None:
         """It is not sent again: drops what is personal."""

@@ -19,6 +19,7 @@ LONGEST_CAUSE = 128
 LEAD = b"l:"
 TEAM = b"t:"
 ACCOUNT = b"a:"
+ALERTS = b"w:"
 
 
 @dataclass(frozen=True, slots=True)

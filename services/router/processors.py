@@ -1,7 +1,7 @@
 """The router: the lead's, the team's and the account's side in one processor, told apart by the state's prefix.
 
-`l:<lead>` belongs to the lead's partition, `t:<team>` to the team's, `a:<account>` to the account's; they meet on
-routing.requests and routing.replies.
+`l:<lead>` belongs to the lead's partition, `t:<team>` to the team's, `a:<account>` (contact pressure) and `w:<account>`
+(alerts) to the account's; they meet on routing.requests and routing.replies.
 The first input is feedback.events because a dead letter that a timer writes (an outcome whose handoff never came)
 belongs on its dead topic.
 """
@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from baton_schemas.alerts import EngagementSpiked
 from baton_schemas.crm import AccountFacts, PersonFacts
 from baton_schemas.feedback import InsightReported, OutcomeReported
 from baton_schemas.leads import LeadQualified, LeadUnmerged, LeadWithdrawn
 from baton_schemas.routing import (
     AssignRequest,
+    HandoffHeld,
     MergeRequest,
     MergeVerdict,
     PressureReply,
@@ -23,12 +25,13 @@ from baton_schemas.routing import (
     ReleaseRequest,
     RoutingReply,
 )
-from services.router import disposition, ladder, lead, merging, opening, outcomes, pressure
+from services.router import disposition, holders, ladder, lead, merging, opening, outcomes, pressure
 from services.router.accounts import AccountState, Gate
+from services.router.alerts import AlertState, Bell
 from services.router.erasures import erased_at
 from services.router.handoff import LeadState
 from services.router.intake import Arrived, accepted, key_of, read
-from services.router.occasion import ACCOUNT, LEAD, TEAM, Occasion
+from services.router.occasion import ACCOUNT, ALERTS, LEAD, TEAM, Occasion
 from services.router.packing import STATE_VERSION, Packing
 from services.router.refusals import Refusal
 from services.router.repeats import ACCOUNT_MEMORY, LEAD_MEMORY, TEAM_MEMORY, mark_of, remember
@@ -43,9 +46,11 @@ from services.runtime.state import State, Working
 _LEADS = Packing(LeadState)
 _TEAMS = Packing(TeamState)
 _ACCOUNTS = Packing(AccountState)
+_ALERTS = Packing(AlertState)
 
 _QUALIFIED = accepted("lead", LeadQualified, LeadWithdrawn, LeadUnmerged)
-_REQUESTS = {**accepted("team", AssignRequest, ReleaseRequest), **accepted("account", PressureRequest)}
+_REQUESTS = {**accepted("team", AssignRequest, ReleaseRequest), **accepted("account", PressureRequest, HandoffHeld)}
+_SPIKES = accepted("subject", EngagementSpiked)
 _REPLIES = accepted("lead", RoutingReply, PressureReply, MergeRequest, MergeVerdict)
 _OUTCOMES = accepted("lead", OutcomeReported, InsightReported)
 _FACTS = {**accepted("person", PersonFacts), **accepted("account", AccountFacts)}
@@ -56,13 +61,21 @@ class RouterProcessor:
 
     name = "router"
     state_version = STATE_VERSION
-    inputs = ("feedback.events", "leads.qualified", "routing.requests", "routing.replies", "crm.facts")
+    inputs = (
+        "feedback.events",
+        "leads.qualified",
+        "routing.requests",
+        "routing.replies",
+        "crm.facts",
+        "accounts.spikes",
+    )
     outputs = (
         "routing.requests",
         "routing.replies",
         "leads.routed",
         "leads.unrouted",
         "sla.events",
+        "accounts.alerts",
         "notifications",
     )
     globals = ("baton.config", "privacy.erasures")
@@ -100,17 +113,21 @@ class Shift:
         self._leads = Working(state, decode=_LEADS.unpack, encode=_LEADS.pack, prefix=LEAD)
         self._teams = Working(state, decode=_TEAMS.unpack, encode=_TEAMS.pack, prefix=TEAM)
         self._accounts = Working(state, decode=_ACCOUNTS.unpack, encode=_ACCOUNTS.pack, prefix=ACCOUNT)
+        self._alerts = Working(state, decode=_ALERTS.unpack, encode=_ALERTS.pack, prefix=ALERTS)
         self.by_topic: dict[str, Callable[[Record], None]] = {
             "leads.qualified": self._qualified,
             "routing.requests": self._request,
             "routing.replies": self._reply,
             "feedback.events": self._outcome,
             "crm.facts": self._facts,
+            "accounts.spikes": self._spike,
         }
 
     def done(self) -> Effects:
         """The effects, with what changed in the state."""
-        self.effects.states = {**self._leads.changes(), **self._teams.changes(), **self._accounts.changes()}
+        self.effects.states = {}
+        for each in (self._leads, self._teams, self._accounts, self._alerts):
+            self.effects.states.update(each.changes())
         return self.effects
 
     def ring(self, key: bytes, name: str, due: int) -> None:
@@ -128,6 +145,9 @@ class Shift:
             gate = Gate(occasion, account, self._accounts.get(account.encode()) or AccountState())
             gate.serve()
             self._close(gate)
+            return
+        if key.startswith(ALERTS):
+            self._hang_up(self._bell(occasion, key.removeprefix(ALERTS).decode()))
             return
         person = key.removeprefix(LEAD).decode()
         state = self._lead(occasion, person)
@@ -185,6 +205,13 @@ class Shift:
                 gate.hear(arrived.data)
                 self._close(gate)
             return
+        if isinstance(arrived.data, HandoffHeld):
+            bell = self._bell(self._occasion(record, arrived), arrived.key)
+            if mark not in bell.state.marks:
+                remember(bell.state.marks, mark, ACCOUNT_MEMORY)
+                bell.hear_holder(arrived.data)
+                self._hang_up(bell)
+            return
         desk = Desk(self._occasion(record, arrived), arrived.key, self._teams.get(key) or TeamState())
         if mark in desk.state.marks:
             return
@@ -194,6 +221,15 @@ class Shift:
         elif isinstance(arrived.data, ReleaseRequest):
             desk.release(arrived.data)
         self._teams.put(key, desk.state)
+
+    def _spike(self, record: Record) -> None:
+        arrived = read(record, _SPIKES)
+        bell, mark = self._bell(self._occasion(record, arrived), arrived.key), mark_of(arrived.cause)
+        if mark not in bell.state.marks and isinstance(arrived.data, EngagementSpiked):
+            spike = arrived.data
+            remember(bell.state.marks, mark, ACCOUNT_MEMORY)
+            bell.hear_spike(spike, erased=erased_at(self._context.globals, spike.lead) >= spike.at)
+            self._hang_up(bell)
 
     def _reply(self, record: Record) -> None:
         arrived = read(record, _REPLIES)
@@ -283,6 +319,14 @@ class Shift:
         gate.set_timer()
         self._accounts.put(gate.account.encode(), None if gate.over else gate.state)
 
+    def _bell(self, occasion: Occasion, subject: str) -> Bell:
+        return Bell(occasion, subject, self._alerts.get(subject.encode()) or AlertState())
+
+    def _hang_up(self, bell: Bell) -> None:
+        bell.set_timer()
+        self._alerts.put(bell.subject.encode(), None if bell.over else bell.state)
+
     def _keep(self, occasion: Occasion, person: str, state: LeadState) -> None:
         merging.settle(occasion, person, state)
+        holders.settle(occasion, person, state)
         self._leads.put(person.encode(), None if state.blank else state)

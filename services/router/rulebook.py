@@ -1,10 +1,13 @@
 """Which rules are in force: compiled once per set; a set that can't work leaves the last good one in force.
 
-The router needs nothing of the lead definition, and still refuses a set whose definition is not signed by both teams or
-was altered: scorer and feedback refuse it, and no part of a set is in force without the others (L7).
+The router needs nothing of the lead definition but whether owners are alerted, and still refuses a set whose definition
+is not signed by both teams or was altered: scorer and feedback refuse it, and no part of a set is in force without the
+others (L7).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -41,7 +44,8 @@ class Rulebook:
             found = active_set(snapshot)
             if found is EMPTY or (self._rules is not None and self._rules.set_id == found.set_id):
                 return
-            agreed_in(found)
-            self._rules = rules_of(found.documents, found.set_id)
+            agreed = agreed_in(found).values()
+            alerts = any(each.definition.alerts is not None for each in agreed)
+            self._rules = replace(rules_of(found.documents, found.set_id), alerts=alerts)
         except (BrokenSetError, UserError, ValidationError):
             effects.observations.append(Observation(REFUSED, 1.0, ("router",)))

@@ -49,7 +49,7 @@ class Documented:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Everything routing looks up. `set_id` travels with every decision."""
+    """Everything routing looks up. `set_id` travels with every decision; `alerts`: owners of accounts are alerted."""
 
     set_id: str
     territories: TerritoryMap
@@ -58,6 +58,7 @@ class Rules:
     calendars: Mapping[str, Calendar]
     policies: Mapping[str, SlaPolicy]
     pressure: ContactPressure | None = None
+    alerts: bool = False
 
     def calendar(self, name: str) -> Calendar:
         """The calendar; one that counts every minute when it is gone from the configuration."""

@@ -34,13 +34,23 @@ class Member(msgspec.Struct, array_like=True):
     told: str = ""
 
 
+class Engagement(msgspec.Struct, array_like=True):
+    """What a member reported of its last days: points (tenths) by day."""
+
+    version: int
+    days: dict[int, int]
+
+
 class Account(msgspec.Struct, array_like=True):
-    """Everything kept under one account key. `standing` is an AccountStanding as JSON."""
+    """Everything kept under one account key. `standing` is an AccountStanding as JSON; `engaged` and `spikes` are of
+    `spikes.py`."""
 
     members: dict[str, Member] = msgspec.field(default_factory=dict)
     standing: bytes | None = None
     standing_at: int = 0
     version: int = 0
+    engaged: dict[str, Engagement] = msgspec.field(default_factory=dict)
+    spikes: int = 0
 
 
 class Story(NamedTuple):
@@ -58,6 +68,7 @@ def member_changed(account: Account, key: str, change: Summary) -> list[Story]:
         return []
     if change.removed:
         account.members.pop(change.person, None)
+        account.engaged.pop(change.person, None)
         warm = _warm(account)
         return _tell(account, key, warm, warm)
     if known is None and len(account.members) >= MAX_MEMBERS:

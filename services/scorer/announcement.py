@@ -47,7 +47,7 @@ def timer_cause(name: str, due: int) -> str:
     return f"timer:{name}@{due}"
 
 
-def _record(topic: str, key: str, kind: str, value: bytes, *, cause: str, at: int, part: str) -> Send:
+def record(topic: str, key: str, kind: str, value: bytes, *, cause: str, at: int, part: str) -> Send:
     """A record of the scorer. Its id follows from type, key, cause and `part` (for several of one cause); its headers
     are those of `to_headers`, of parts that are mostly made once."""
     headers = (
@@ -84,7 +84,7 @@ def rekeyed(original: Record, envelope: Envelope, key: str, at: int, recorded: i
 def linked(person: str, root: str | None, *, at: int, evidence: str, cause: str, now: int) -> Send:
     """Evidence, to the identity it is about, that it belongs to `root`, or no longer to anybody."""
     value = Linked(person=person, root=root, at=format_time(at), cause=evidence).to_json()
-    return _record("engagement.linked", person, Linked.TYPE, value, cause=cause, at=now, part=root or "")
+    return record("engagement.linked", person, Linked.TYPE, value, cause=cause, at=now, part=root or "")
 
 
 def published(publication: Publication, via: str, link: Link, *, cause: str, now: int) -> Send:
@@ -100,19 +100,19 @@ def published(publication: Publication, via: str, link: Link, *, cause: str, now
         handoff=handoff,
     )
     part = f"{source}|{version}|{packed is None}"
-    return _record("engagement.linked", to, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+    return record("engagement.linked", to, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
 
 
 def recycled(root: str, data: LeadRecycled, *, cause: str, now: int) -> Send:
     """To whom a linked identity belongs: sales gave the handoff of the identity back, or took it up again."""
     part = f"{data.handoff}|{data.revoked}"
-    return _record("engagement.linked", root, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+    return record("engagement.linked", root, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
 
 
 def stopped(source: str, handoff: str, reason: str, *, cause: str, now: int) -> Send:
     """To a linked identity: its handoff is void, because the person is no lead any more (H3)."""
     value = Stopped(person=source, handoff=handoff, reason=reason).to_json()
-    return _record("engagement.linked", source, Stopped.TYPE, value, cause=cause, at=now, part=f"{handoff}|{reason}")
+    return record("engagement.linked", source, Stopped.TYPE, value, cause=cause, at=now, part=f"{handoff}|{reason}")
 
 
 def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: int) -> Send:
@@ -137,7 +137,7 @@ def scored(key: str, person: Person, judgement: Judgement, *, cause: str, now: i
         data["next_change_at"] = format_time(lead.check_at)
     data["cause"] = cause
     # a repeat of the causing event, taken in later, may be judged anew: that is another truth, so another id
-    return _record("leads.scored", key, LeadScored.TYPE, ENCODER.encode(data), cause=cause, at=now, part=str(now))
+    return record("leads.scored", key, LeadScored.TYPE, ENCODER.encode(data), cause=cause, at=now, part=str(now))
 
 
 def unscored(key: str) -> Send:
@@ -173,19 +173,19 @@ def qualified(key: str, person: Person, judgement: Judgement, *, cause: str, now
         "cause": cause,
     }
     value = ENCODER.encode({name: known for name, known in data.items() if known is not None})
-    return _record("leads.qualified", key, LeadQualified.TYPE, value, cause=cause, at=now, part=handoff)
+    return record("leads.qualified", key, LeadQualified.TYPE, value, cause=cause, at=now, part=handoff)
 
 
 def withdrawn(key: str, handoff: str, reason: str, *, cause: str, now: int, merged_into: str | None = None) -> Send:
     """The handoff is void (H3)."""
     data = LeadWithdrawn(lead=key, handoff=handoff, reason=reason, merged_into=merged_into, at=now, cause=cause)
-    return _record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
+    return record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
 
 
 def unmerged(key: str, handoff: str, *, cause: str, now: int) -> Send:
     """The lead is a person of its own again."""
     data = LeadUnmerged(lead=key, handoff=handoff, at=now, cause=cause)
-    return _record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
+    return record("leads.qualified", key, data.TYPE, data.to_json(), cause=cause, at=now, part=handoff)
 
 
 def member(
@@ -211,10 +211,10 @@ def member(
         removed=removed,
     )
     part = f"{person}|{version}"
-    return _record("accounts.members", account, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
+    return record("accounts.members", account, data.TYPE, data.to_json(), cause=cause, at=now, part=part)
 
 
 def signal(story: Story, *, cause: str, now: int) -> Send:
     """The account's story, for a member."""
     part = str(story.version)
-    return _record("accounts.signals", story.person, AccountSignal.TYPE, story.value, cause=cause, at=now, part=part)
+    return record("accounts.signals", story.person, AccountSignal.TYPE, story.value, cause=cause, at=now, part=part)

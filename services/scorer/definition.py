@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from re import Pattern
 
+from baton_schemas.documents.alerts import Alerts
 from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.documents.definition import LeadDefinition, RequiredEvidence
 from baton_schemas.documents.signing import judging_digest
@@ -29,6 +30,16 @@ class EvidenceRule:
     any_of: tuple[str, ...]
     within_h: int
     lacking: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """When an account's owner is told. `points` of the account in tenths."""
+
+    points: int | None
+    days: int
+    grades: frozenset[str]
+    cool_down_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,7 @@ class Rules:
     kept: tuple[str, ...]
     signatures: tuple[Signature, ...]
     campaigns: tuple[tuple[Pattern[str], str], ...] = ()
+    alerts: AlertRule | None = None
 
     def owner_of(self, campaign: str) -> str | None:
         """Who in marketing runs a campaign, if anybody is named."""
@@ -135,6 +147,7 @@ def compile_rules(
         notes=tuple(definition.notes),
         kept=tuple(definition.notes),
         signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),
+        alerts=_alerts(definition.alerts),
     )
 
 
@@ -142,6 +155,13 @@ def compile_campaigns(documents: Iterable[Campaigns]) -> tuple[tuple[Pattern[str
     """Names of campaigns with who runs them, in the order in which they count."""
     lines = [line for document in documents for line in document.campaigns]
     return tuple((re.compile(translate(line.campaign), re.IGNORECASE), line.owner) for line in lines)
+
+
+def _alerts(alerts: Alerts | None) -> AlertRule | None:
+    if alerts is None:
+        return None
+    points = None if alerts.account_points is None else tenths(alerts.account_points)
+    return AlertRule(points, alerts.within_days, frozenset(alerts.grades), alerts.cool_down_days)
 
 
 def _evidence(definition: LeadDefinition, required: RequiredEvidence) -> EvidenceRule:

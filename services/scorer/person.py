@@ -102,6 +102,19 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     story: bytes | None = None
 
 
+class Engaged(msgspec.Struct, array_like=True, gc=False):
+    """What was last looked at of a person whose account or lead somebody owns: points (tenths) by day, as the account
+    was told; the newest grade and since when; the last qualification that was looked at, and since when a handoff tells
+    sales of all this; of which account that is, and its last spike that was heard."""
+
+    days: dict[int, int] = msgspec.field(default_factory=dict)
+    graded: tuple[int, str] = (0, "")
+    qualification: int = 0
+    told_at: int = 0
+    account: str | None = None
+    heard: int = 0
+
+
 class Person(msgspec.Struct, array_like=True, gc=False):
     """Everything kept under one person key. `born` is the record time of its first record: erasures before it are
     done with."""
@@ -114,6 +127,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     claims: dict[str, Claim] = msgspec.field(default_factory=dict)
     lead: Lead = msgspec.field(default_factory=Lead)
     membership: Membership = msgspec.field(default_factory=Membership)
+    engaged: Engaged | None = None
 
     @property
     def handoffs(self) -> list[str]:

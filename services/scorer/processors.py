@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import DecodeError
 from pydantic import ValidationError
 
+from baton_schemas.alerts import AccountSpiked, MemberEngaged
 from baton_schemas.backfill import DayBackfilled
 from baton_schemas.contract import parse_time
 from baton_schemas.crm import AccountFacts, PersonFacts
@@ -25,7 +26,7 @@ from services.runtime.record import Batch, Record
 from services.runtime.state import State
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import backfill, hot, identity, person, profile
+from services.scorer import backfill, hot, identity, person, profile, spikes, watching
 from services.scorer.account import Account, Story
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, InForce
 from services.scorer.engagement import ENGAGEMENT, fold
@@ -86,7 +87,14 @@ class ScorerProcessor:
         "crm.facts",
         "leads.recycled",
     )
-    outputs = ("engagement.linked", "accounts.members", "accounts.signals", "leads.scored", "leads.qualified")
+    outputs = (
+        "engagement.linked",
+        "accounts.members",
+        "accounts.signals",
+        "accounts.spikes",
+        "leads.scored",
+        "leads.qualified",
+    )
     globals = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
 
     def __init__(self, keyring: Keyring) -> None:
@@ -112,8 +120,14 @@ class ScorerProcessor:
             "engagement.events": published,
             BULK: bulk,
             "engagement.linked": relayed | links,
-            "accounts.members": {Summary.TYPE: _Route(read_summary, self._member)},
-            "accounts.signals": {Signal.TYPE: _Route(read_signal, self._signal)},
+            "accounts.members": {
+                Summary.TYPE: _Route(read_summary, self._member),
+                MemberEngaged.TYPE: _Route(MemberEngaged.model_validate_json, self._member_engaged),
+            },
+            "accounts.signals": {
+                Signal.TYPE: _Route(read_signal, self._signal),
+                AccountSpiked.TYPE: _Route(AccountSpiked.model_validate_json, self._spiked),
+            },
             "crm.facts": facts,
             "leads.recycled": {LeadRecycled.TYPE: _Route(LeadRecycled.model_validate_json, self._recycled)},
         }
@@ -162,6 +176,7 @@ class ScorerProcessor:
         one = turn.find(person_key)
         if name in (TIMER, ANNOUNCE) and one is not None and one.root is None:
             turn.decide(person_key, one)
+            watching.pass_over(turn, person_key, one)
         return turn.finish()
 
     def _sealed(self, effects: Effects, state: State) -> Effects:
@@ -227,7 +242,9 @@ class ScorerProcessor:
         if weaker:
             self._claim(turn, owner.key, one, weaker, at, tie.hex())
         turn.people.put(key_bytes, one)
+        judged = one.lead.judged
         turn.after_event(owner.key, one, change)
+        watching.look(turn, owner.key, one, judged)
         return change.result
 
     def _past(self, turn: Turn, record: Record, envelope: Envelope, event: hot.Event) -> str:
@@ -303,7 +320,9 @@ class ScorerProcessor:
             if event.handoff is not None and event.handoff not in before:
                 turn.tell_merged(key, one, event.handoff)
         else:
+            judged = one.lead.judged
             turn.decide(key, one, unmerged=packed is None)
+            watching.look(turn, key, one, judged)
         return "held"
 
     def _stopped(self, turn: Turn, record: Record, _envelope: Envelope, event: Stopped) -> str:
@@ -353,7 +372,27 @@ class ScorerProcessor:
         key = _own_key(record, event.person)
         one = turn.find(key)
         if one is not None:
+            judged, arrived = one.lead.judged, not one.membership.heard
             turn.hear(key, one, event)
+            watching.look(turn, key, one, judged, arrived=arrived)
+        return "signal"
+
+    def _member_engaged(self, turn: Turn, record: Record, _envelope: Envelope, event: MemberEngaged) -> str:
+        """What a member did in its last days: who tips the account over is told so."""
+        key, rule = _own_key(record, event.account), turn.rules.alerts
+        if rule is not None:
+            account = turn.accounts.get(key.encode()) or Account()
+            crossing = spikes.hear_member(account, event, rule, turn.now)
+            turn.accounts.put(key.encode(), account)
+            if crossing is not None:
+                turn.send(watching.signal(turn, account.spikes, event, crossing))
+        return "member"
+
+    def _spiked(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountSpiked) -> str:
+        key = _own_key(record, event.person)
+        one = turn.find(key)
+        if one is not None:
+            watching.hear_spiked(turn, key, one, event)
         return "signal"
 
     def _account_facts(self, turn: Turn, record: Record, _envelope: Envelope, event: AccountFacts) -> str:
@@ -372,7 +411,9 @@ class ScorerProcessor:
         if one.root is not None:
             turn.publish(key, one, identity.publish_own(one, key))
         elif one.lead.judged:
+            judged = one.lead.judged
             turn.decide(key, one)
+            watching.look(turn, key, one, judged)
         return "fact"
 
     def _at_account(

@@ -27,7 +27,7 @@ from services.runtime.settings import Settings, load
 from tests.unit.connectors.deals import mapping, routed
 
 PATIENCE_S = 30.0
-TOPICS = ("leads.routed", "sla.events", "feedback.events", "crm.facts", "connectors.links")
+TOPICS = ("leads.routed", "sla.events", "accounts.alerts", "feedback.events", "crm.facts", "connectors.links")
 
 
 def settings_for(bootstrap: str, prefix: str, **more: Any) -> Settings:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from services.connectors.card import alert_text
 from services.connectors.errors import Failing, Refused, Unavailable
 from services.runtime.dead_letters import read as read_letter
 from services.runtime.embedded.broker import Broker
 from services.runtime.settings import Settings
 from tests.connectors.paper import PaperCrm
 from tests.connectors.running import Baton, baton, running, settings_for, until
+from tests.unit.connectors.test_alert_orders import alert
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio]
 
@@ -161,6 +163,32 @@ async def test_a_lead_that_somebody_took_on_stays_his_when_the_clock_gives_it_aw
         await until(lambda: _has(side, 1, "accepted"), "heard before it was overwritten")
         await until(lambda: connector.metrics.value("baton_crm_orders_total", "paper", "people_decided") == 1)
     assert crm.deals[deal.id].owner == "e-ann"
+
+
+async def test_an_alert_is_one_remark_on_the_record_it_names_and_counted_where_there_is_none(
+    side: Baton, crm: PaperCrm
+) -> None:
+    lost = iter(range(2))
+
+    def lose(method: str, argument: object) -> None:
+        if method == "remark" and next(lost, None) is not None:
+            raise Failing("timeout")
+
+    async with running(side.settings, crm, give_up_after_s=3600.0) as connector:
+        order = await side.route(1)
+        await until(lambda: crm.of(order.handoff))
+        crm.after = lose  # the note is there, the answer got lost
+        told = alert(lead=order.lead, handoff=order.handoff)
+        for each in (told, told, alert(lead=order.lead, handoff=None)):
+            await side.send("accounts.alerts", order.lead, each)
+        done = connector.metrics
+        await until(lambda: done.value("baton_crm_orders_total", "paper", "not_deliverable") == 1, "the last one")
+    async with running(side.settings, crm):
+        other = await side.route(2)
+        await until(lambda: crm.of(other.handoff))
+    [deal] = crm.of(order.handoff)
+    assert [remark.text for remark in deal.remarks] == [alert_text(told)]
+    assert await side.kinds(1) == [], "what we say ourselves is no outcome"
 
 
 async def test_a_withdrawn_lead_leaves_the_desk_with_a_word(side: Baton, crm: PaperCrm) -> None:

@@ -32,7 +32,7 @@ from tests.connectors.running import config
 from tests.month.company import MANAGERS, REPS
 from tests.unit.connectors.deals import mapping
 
-ORDERS = ("leads.routed", "sla.events")
+ORDERS = ("leads.routed", "sla.events", "accounts.alerts")
 DIALLER = "u-dialler"
 SECRET = b"a secret of the tests"
 PEOPLE = (

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from baton_schemas.contract import Name, Time
+from baton_schemas.documents.alerts import Alerts
 from baton_schemas.documents.condition import Condition
 from baton_schemas.documents.criteria import (
     AbsenceCriterion,
@@ -215,6 +216,7 @@ class LeadDefinition(Document):
     notes: list[Name] = Field(default=[], description="properties and traits that the dossier carries word for word")
     points_to_double_odds: Annotated[float, Field(gt=0, le=1000)] = 10.0
     learning: Learning = Learning()
+    alerts: Alerts | None = Field(default=None, description="when an account's owner is told; absent: never")
     review_by: date | None = Field(default=None, description="the last day before both teams look at it again")
     liaisons: Liaisons | None = None
     signatures: list[SignatureEntry] = []

@@ -26,6 +26,7 @@ def content_digest(definition: LeadDefinition) -> str:
 
 
 def judging_digest(definition: LeadDefinition) -> str:
-    """The digest of what judges leads, without the day of the next review and whom to ask: what names a definition in
+    """The digest of what judges leads, without the day of the next review, whom to ask, and
+    when owners are alerted: what names a definition in
     decisions, models and labels. So a review that changes no rule does not throw away what sales' answers taught."""
-    return content_digest(definition.model_copy(update={"review_by": None, "liaisons": None}))
+    return content_digest(definition.model_copy(update={"review_by": None, "liaisons": None, "alerts": None}))

@@ -28,6 +28,7 @@ def sections(definition: LeadDefinition) -> Iterator[Section]:
     )
     yield "never a lead", [f"{each.label} ({each.reason})" for each in definition.disqualifiers]
     yield "thresholds", list(_thresholds(definition))
+    yield "when owners of accounts are told", list(_alerts(definition))
     yield "whom to ask", list(_liaisons(definition))
 
 
@@ -102,6 +103,17 @@ def _thresholds(definition: LeadDefinition) -> Iterator[str]:
         f"sales' answers move a criterion by {learning.max_step:g} points at a time, {learning.max_drift:g} in all, "
         f"on {learning.min_sample} answers"
     )
+
+
+def _alerts(definition: LeadDefinition) -> Iterator[str]:
+    alerts = definition.alerts
+    if alerts is None:
+        return
+    if alerts.account_points is not None:
+        yield f"an account's people reach {alerts.account_points:g} points in {alerts.within_days} days"
+    if alerts.grades:
+        yield f"somebody rises to {', '.join(alerts.grades)}"
+    yield f"once for an account in {alerts.cool_down_days} days"
 
 
 def _liaisons(definition: LeadDefinition) -> Iterator[str]:

@@ -28,7 +28,7 @@ def _folder(settings: CsvSettings) -> Finding:
     """Whether files can be made, renamed and taken away in it."""
     try:
         folder.make(settings.folder)
-        for each in (folder.LEADS, folder.SLA, folder.OUTCOMES, f"{folder.OUTCOMES}/{folder.DONE}"):
+        for each in (folder.LEADS, folder.SLA, folder.ALERTS, folder.OUTCOMES, f"{folder.OUTCOMES}/{folder.DONE}"):
             probe = settings.folder / each / _PROBE
             folder.write(probe, b"")
             probe.unlink()

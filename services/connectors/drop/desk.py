@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import structlog
 
+from baton_schemas.alerts import AccountAlert
 from baton_schemas.connectors import ConnectorFile
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
@@ -37,9 +38,9 @@ from services.runtime.record import LogRecord
 
 log = structlog.get_logger(__name__)
 CONTRACTS: dict[str, type[Told]] = {
-    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent)
+    model.TYPE: model for model in (LeadRouted, LeadWithdrawn, LeadHandedOver, SlaEvent, AccountAlert)
 }
-INPUTS = {"leads.routed": folder.LEADS, "sla.events": folder.SLA}
+INPUTS = {"leads.routed": folder.LEADS, "sla.events": folder.SLA, "accounts.alerts": folder.ALERTS}
 """The topics, and the folder that each one's files go to."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
@@ -187,7 +188,7 @@ class Desk:
                 or (isinstance(told, SlaEvent) and told.step not in kit.settings.sla_steps)
             ):
                 kit.metrics.add("baton_crm_orders_total", 1, kit.settings.name, "not_wanted")
-            elif isinstance(told, LeadRouted) and kit.erasures.cover(told.lead, told.at):
+            elif (about := told_of(told)) is not None and kit.erasures.cover(about, told.at):
                 kit.metrics.add("baton_crm_orders_total", 1, kit.settings.name, "forgotten")
             else:
                 rows.append(row(told, found.event.id))
@@ -198,7 +199,11 @@ class Desk:
     async def _written(self, planned: ConnectorFile, rows: list[dict[str, str]]) -> None:
         """Returns when the file is there; a folder that does not take it is tried again until it does."""
         kit, where = self._kit, INPUTS[planned.topic]
-        columns = kit.settings.columns if where == folder.LEADS else kit.settings.sla_columns
+        columns = {
+            folder.LEADS: kit.settings.columns,
+            folder.SLA: kit.settings.sla_columns,
+            folder.ALERTS: kit.settings.alert_columns,
+        }[where]
         cells = [[each.get(word, "") for word in columns.values()] for each in rows]
         data = render(list(columns), cells, kit.settings.delimiter)
         path = kit.settings.folder / where / name(planned, self.partition)
@@ -215,6 +220,13 @@ class Desk:
             else:
                 kit.troubled(None)
                 return
+
+
+def told_of(told: Told) -> str | None:
+    """The person of whom a record tells more than that there is one."""
+    if isinstance(told, AccountAlert):
+        return told.spike.lead
+    return told.lead if isinstance(told, LeadRouted) else None
 
 
 def name(planned: ConnectorFile, partition: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.connectors.drop.answers import Rejected
 from services.connectors.drop.cells import render
 
-LEADS, SLA, OUTCOMES, DONE = "leads", "sla", "outcomes", "done"
+LEADS, SLA, ALERTS, OUTCOMES, DONE = "leads", "sla", "alerts", "outcomes", "done"
 REJECTED = ".rejected.csv"
 _UNFINISHED = ".part"
 _ABANDONED_S = 3600.0
@@ -19,7 +19,7 @@ _OURS, _OURS_FOLDER = 0o600, 0o700
 
 def make(folder: Path) -> None:
     """Makes the folders that are missing. Raises OSError."""
-    for each in (LEADS, SLA, f"{OUTCOMES}/{DONE}"):
+    for each in (LEADS, SLA, ALERTS, f"{OUTCOMES}/{DONE}"):
         (folder / each).mkdir(mode=_OURS_FOLDER, parents=True, exist_ok=True)
 
 
@@ -39,7 +39,7 @@ def write(path: Path, data: bytes) -> None:
 def sweep(folder: Path) -> None:
     """Takes away what a crash left unfinished. Raises OSError."""
     oldest = time.time() - _ABANDONED_S
-    for each in (LEADS, SLA, OUTCOMES):
+    for each in (LEADS, SLA, ALERTS, OUTCOMES):
         for path in (folder / each).glob(f".*{_UNFINISHED}"):
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)

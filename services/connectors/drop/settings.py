@@ -11,12 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from baton_schemas.contract import Name
 from baton_schemas.documents.document import Document
 from baton_schemas.feedback import OutcomeKind
-from services.connectors.drop.rows import LEAD_WORDS, SLA_WORDS
+from services.connectors.drop.rows import ALERT_WORDS, LEAD_WORDS, SLA_WORDS
 from services.connectors.settings import MemberSettings, ReasonWords
 
 Step = Literal["started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped"]
 Header = Annotated[str, Field(min_length=1, max_length=100)]
-_NEEDED = ("handoff", "version")
+_NEEDED = {"columns": ("handoff", "version"), "sla_columns": ("handoff", "version"), "alert_columns": ("event",)}
 
 
 class OutcomeColumns(Document):
@@ -59,8 +59,9 @@ class Answers(Document):
 
 
 class CsvSettings(MemberSettings):
-    """`connector: csv`. Leads go to `folder`/leads, steps of their clocks to `folder`/sla, answers are looked for in
-    `folder`/outcomes. A file is closed when it has `rows` rows, or its first has waited `every_s`."""
+    """`connector: csv`. Leads go to `folder`/leads, steps of their clocks to `folder`/sla, alerts on accounts
+    to `folder`/alerts, answers are looked for in `folder`/outcomes. A file is closed when it has `rows` rows, or its
+    first has waited `every_s`."""
 
     connector: Literal["csv"]
     folder: Path
@@ -75,16 +76,17 @@ class CsvSettings(MemberSettings):
     columns: dict[Header, str] = {word: word for word in LEAD_WORDS}
     sla_steps: list[Step] = ["warned", "breached", "escalated"]
     sla_columns: dict[Header, str] = {word: word for word in SLA_WORDS}
+    alert_columns: dict[Header, str] = {word: word for word in ALERT_WORDS}
     answers: Answers
 
     @model_validator(mode="after")
     def _known_words(self) -> Self:
-        for field, known in (("columns", LEAD_WORDS), ("sla_columns", SLA_WORDS)):
+        for field, known in (("columns", LEAD_WORDS), ("sla_columns", SLA_WORDS), ("alert_columns", ALERT_WORDS)):
             used = list(getattr(self, field).values())
             strange = next((word for word in used if word not in known), None)
             if strange is not None:
                 raise ValueError(f"{field}: {strange} is no word of such a row: use one of {', '.join(known)}")
-            missing = next((word for word in _NEEDED if word not in used), None)
+            missing = next((word for word in _NEEDED[field] if word not in used), None)
             if missing is not None:
                 raise ValueError(f"{field}: no column has {missing}: the import needs it to tell repeats and old news")
         return self

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
+from baton_schemas.alerts import AccountAlert
 from baton_schemas.contract import format_time
 from baton_schemas.leads import LeadWithdrawn
 from baton_schemas.routing import LeadHandedOver, LeadRouted, SlaEvent
@@ -13,15 +14,20 @@ from services.connectors.errors import Refused
 from services.connectors.reading import read
 from services.runtime.record import LogRecord
 
-Told = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent
-_KINDS: dict[type[Told], str] = {LeadRouted: "routed", LeadWithdrawn: "withdrawn", LeadHandedOver: "handed_over"}
+Told = LeadRouted | LeadWithdrawn | LeadHandedOver | SlaEvent | AccountAlert
+_KINDS: dict[type[Told], str] = {
+    LeadRouted: "routed",
+    LeadWithdrawn: "withdrawn",
+    LeadHandedOver: "handed_over",
+    AccountAlert: "alert",
+}
 CONTRACTS: dict[str, type[Told]] = {model.TYPE: model for model in (*_KINDS, SlaEvent)}
 PING = "baton.webhook.ping.v1"
 
 
 class Message(NamedTuple):
-    """What is sent. `kind` is what happened, in one word; `personal` says whether it tells of a person more than that
-    there is one: then it may not go out once that person is forgotten."""
+    """What is sent. `kind` is what happened, in one word; `lead` whom it tells of; `personal` whether it says more of
+    them than that there is one: then it may not go out once they are forgotten."""
 
     id: str
     kind: str
@@ -42,10 +48,10 @@ def message(record: LogRecord) -> Message | None:
     return Message(
         identity(event.source, event.type, event.id),
         kind,
-        data.lead,
+        data.spike.lead if isinstance(data, AccountAlert) else data.lead,
         data.at,
         body(data.TYPE, data.at, data.to_json()),
-        isinstance(data, LeadRouted),
+        isinstance(data, LeadRouted | AccountAlert),
     )
 
 

@@ -13,8 +13,10 @@ from services.connectors.webhook.addresses import is_private_literal
 Kind = Literal[
     "routed", "withdrawn", "handed_over",
     "started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped",
+    "alert",
 ]  # fmt: skip
-"""What happened to a lead: given to a rep, taken back, handed over to a seller, or a step of its clock."""
+"""What happened to a lead: given to a rep, taken back, handed over to a seller, a step of its clock; or its account
+spiked, and the owner is told."""
 
 Pause = Annotated[float, Field(gt=0, le=86_400)]
 SCHEDULE = [5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 28_800.0]

@@ -27,7 +27,7 @@ from services.runtime.kafka.log_client import LogClient
 from services.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
-INPUTS = ("leads.routed", "sla.events")
+INPUTS = ("leads.routed", "sla.events", "accounts.alerts")
 
 
 class Webhook(Member):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from baton_schemas.alerts import SpikeKind
 from baton_schemas.feedback import OutcomeKind
 from baton_schemas.routing import SalesStage
 from services.runtime.metrics.declaration import Label, Metric, MetricMisuse
@@ -26,6 +27,7 @@ STEP = Label(
     "step", values=("started", "warned", "breached", "reassigned", "escalated", "met", "closed", "skipped")
 )  # fmt: skip
 
+SPIKE = Label("kind", values=get_args(SpikeKind))
 SILENCE_STEP = Label("step", values=("started", "warned", "breached", "met", "closed", "skipped"))
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -57,6 +59,13 @@ _ALL = (
         "scorer",
         "From the log taking in the event that qualified a person to the decision.",
         edges=_FAST,
+    ),
+    Metric(
+        "baton_engagement_spikes_total",
+        "counter",
+        "scorer",
+        "Spikes of people or accounts that somebody may own, by what rose.",
+        (SPIKE,),
     ),
     # the router
     Metric(
@@ -126,6 +135,14 @@ _ALL = (
         "router",
         "Disposition clocks that run now, by how far they are.",
         (Label("state", values=("open", "warned", "breached")),),
+    ),
+    Metric(
+        "baton_account_alerts_total",
+        "counter",
+        "router",
+        "Spikes by what became of them. told: the owner was alerted; cool_down: he was, not long before; nobody_owns; "
+        "erased.",
+        (SPIKE, Label("result", values=("told", "cool_down", "nobody_owns", "erased"))),
     ),
     # feedback
     Metric(
@@ -236,7 +253,7 @@ _ALL = (
         "counter",
         "connector",
         "Files that a CSV connector wrote, by their folder.",
-        (CONNECTOR, Label("what", values=("leads", "sla"))),
+        (CONNECTOR, Label("what", values=("leads", "sla", "alerts"))),
     ),
     Metric(
         "baton_csv_rows_rejected_total",
