@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from baton_schemas.contract import Contract, format_time, parse_time
@@ -106,6 +106,11 @@ def _structured(value: bytes | None) -> Event:
         raise EnvelopeError("value", "is not JSON, though content-type says it is a structured event") from None
     if not isinstance(document, dict):
         raise EnvelopeError("value", "a structured event is a JSON object")
+    return from_document(document)
+
+
+def from_document(document: Mapping[str, Any]) -> Event:
+    """A structured event that is parsed already. Raises EnvelopeError naming the attribute."""
     data = _structured_data(document)
     attributes: dict[str, str] = {}
     for name, content in document.items():
@@ -121,7 +126,7 @@ def _structured(value: bytes | None) -> Event:
     return _event(attributes, data)
 
 
-def _structured_data(document: dict[str, Any]) -> bytes | None:
+def _structured_data(document: Mapping[str, Any]) -> bytes | None:
     if "data_base64" in document:
         try:
             return base64.b64decode(document["data_base64"], validate=True)

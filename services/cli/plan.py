@@ -60,7 +60,7 @@ def plan(
     with late_progress("replay") as advance:
         if events is not None and against is not None:
             settings = load()
-            traffic, refused = _of_file(events, settings, days)
+            traffic, refused = _of_file(events, settings, days, lambda done: advance(0, done))
         else:
             with cluster() as settings:
                 now = SystemClock(settings.scale).now()
@@ -68,7 +68,7 @@ def plan(
                 traffic = run(from_topics(settings, since, lambda done: advance(0, done)))
                 refused = 0
             if events is not None:
-                found, refused = _of_file(events, settings, days)
+                found, refused = _of_file(events, settings, days, lambda done: advance(0, done))
                 traffic = Traffic(found.records, found.reach, traffic.tables, traffic.touches)
         before = traffic.active() if against is None else _checked(against)
         planned = _planned(before, documents, traffic, settings, refused=refused, most=most, advance=advance)
@@ -78,13 +78,12 @@ def plan(
         tell(planned)
 
 
-def _of_file(file: Path, settings: Settings, days: int) -> tuple[Traffic, int]:
+def _of_file(file: Path, settings: Settings, days: int, done: Callable[[int], None]) -> tuple[Traffic, int]:
     if not file.is_file():
         raise UserError(f"{file}: no such file", fix="name a file of events")
     keys = KeyMaker(settings.secret("person_key_secret") or _NO_SECRET, settings.person_key_id)
     now = SystemClock(settings.scale).now()
-    traffic, report = from_file(file, keys, settings.scale, days=days, now=now)
-    return traffic, report.refused
+    return from_file(file, keys, settings.scale, days=days, now=now, done=done)
 
 
 def _checked(folder: Path) -> Documents:

@@ -146,10 +146,11 @@ def test_new_criteria_know_the_past_before_they_judge(settings: Settings, tmp_pa
         assert found["events"] == sum(found["until"].values()) == PEOPLE * 21 // 10 + 1
         assert found["changes"]["applied"]
         after = asyncio.run(qualified(settings))
-        newly = [lead for lead in after if lead not in before]
-        assert len(newly) == len(after) - 1 == PEOPLE // 10, "announced once, and nobody else"
-        assert all(lead.cause.startswith("/baton/look-back#") for lead in newly)
-        assert {lead.versions.definition_version for lead in newly} == {2}
+        assert [lead for lead in after if lead in before] == before
+        entered = [lead for lead in after if lead not in before]
+        assert len(entered) == PEOPLE // 10 == len(after) - 1, "announced once, and nobody else"
+        assert all(lead.cause.startswith("/baton/look-back#") for lead in entered)
+        assert {lead.versions.definition_version for lead in entered} == {2}
         assert "already" in baton("apply", folder)
     verdicts = {verdict.law: verdict for verdict in asyncio.run(verify(settings))}
     assert verdicts["applied_once"].holds, verdicts["applied_once"].text

@@ -64,7 +64,7 @@ def _documents(console: Console, planned: Planned) -> None:
 
 
 def _reach(planned: Planned) -> str:
-    return "" if planned.reach is None else f"; the log reaches back to {_moment(planned.reach)}"
+    return "" if planned.reach is None else f"; the events reach back to {_moment(planned.reach)}"
 
 
 def _leads(console: Console, found: Comparison) -> None:

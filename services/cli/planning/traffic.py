@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from baton_schemas.contract import parse_time
 from baton_schemas.envelope import from_record
 from baton_schemas.routing import SlaEvent
 from services.cli.config_folder import Documents
 from services.cli.planning.loads import Touches, touches
-from services.cli.publish import Times, sends_of
-from services.cli.publishing.reading import json_readings
+from services.cli.planning.past_file import read_past
 from services.cli.publishing.records import KeyMaker
-from services.cli.publishing.report import Report
 from services.runtime.clock import TimeScale
 from services.runtime.config_set import CONFIG_TOPIC, active_set
 from services.runtime.errors import UserError
@@ -72,18 +69,21 @@ async def from_topics(settings: Settings, since: int | None, done: Callable[[int
     return Traffic(records, reach, tables, known)
 
 
-def from_file(file: Path, keys: KeyMaker, scale: TimeScale, *, days: int, now: int) -> tuple[Traffic, Report]:
-    """The events of a file of JSON lines, each taken in when it happened; and what became of its lines. Of the `days`
-    before the newest (or `now`, ms): what is older is looked at by no live scorer either."""
-    report = Report(file=str(file))
-    records = []
-    for place, send in enumerate(sends_of(json_readings(file, "/import/plan"), report, keys, Times.GIVEN)):
-        at = parse_time(dict(send.headers)["ce_time"].decode())
-        records.append(LogRecord(EVENTS, 0, place, scale.wall(at), send.key, send.value, send.headers))
-    if not records:
+def from_file(
+    file: Path, keys: KeyMaker, scale: TimeScale, *, days: int, now: int, done: Callable[[int], None] = lambda _: None
+) -> tuple[Traffic, int]:
+    """The events of a file of JSON lines, each taken in when it happened; and how many lines can't be used. Of the
+    `days` before the newest (or `now`, ms): what is older is looked at by no live scorer either."""
+    found = read_past(file, keys, done)
+    events = [each.at for each in found.told if each.topic == EVENTS]
+    if not events:
         raise UserError(f"{file}: no event that can be used", fix="name JSON lines as `baton publish` takes them")
-    records.sort(key=lambda each: (each.timestamp, each.offset))
-    reach = scale.at(records[0].timestamp)
-    newest = min(scale.at(records[-1].timestamp), now)
+    newest = min(max(events), now)
     times = range(newest - days * _DAY_MS, now + 1)
-    return Traffic([each for each in records if scale.at(each.timestamp) in times], reach), report
+    records = [
+        LogRecord(each.topic, 0, place, scale.wall(each.at), each.key, each.value, each.headers)
+        for place, each in enumerate(found.told)
+        if each.at in times
+    ]
+    records.sort(key=lambda each: (each.timestamp, each.offset))
+    return Traffic(records, min(events)), found.refused

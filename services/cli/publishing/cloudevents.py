@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from typing import Any
 
 from pydantic import ValidationError
 
 from baton_schemas.catalogue import TOPICS
 from baton_schemas.contract import Contract
-from baton_schemas.envelope import STRUCTURED, EnvelopeError, from_record
+from baton_schemas.envelope import EnvelopeError, from_document
 from services.cli.publishing.draft import Draft, Refused, refusal
 
 OPEN_TOPICS = ("engagement.events", "feedback.events", "crm.facts")
@@ -28,11 +27,12 @@ def is_cloud_event(document: dict[str, Any]) -> bool:
 def parse_cloud_event(document: dict[str, Any]) -> Draft:
     """The draft in a structured CloudEvent. Raises Refused naming the attribute, or `data.` and the field."""
     try:
-        value = json.dumps(document, ensure_ascii=False).encode()
-        event = from_record([("content-type", STRUCTURED)], value)
+        event = from_document(document)
+        if event.data is not None and "data_base64" not in document:
+            event.data.decode()
     except EnvelopeError as error:
         raise Refused(error.field, error.fix) from None
-    except UnicodeEncodeError:
+    except UnicodeError:
         raise Refused("", "holds half of a surrogate pair, which is no text") from None
     model = _MODELS.get(event.type)
     if model is None:

@@ -18,6 +18,7 @@ from services.runtime.errors import UserError
 
 MAX_LINE_BYTES = 1 << 20
 MAX_ARRAY_BYTES = 256 << 20
+_WORTH_CUTTING = 4 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,6 +39,32 @@ def is_csv(path: Path) -> bool:
 def documents(path: Path) -> Iterator[Item]:
     """The JSON documents of a file: an array's elements, or one a line. Blank lines are skipped."""
     yield from _intact(path, _documents(path))
+
+
+def halves(path: Path) -> list[range]:
+    """Where a file of JSON lines can be cut, so that two can read it: the bytes of each part, lines left whole. One
+    part where it can't be cut: an archive, an array, a small file."""
+    size = path.stat().st_size
+    if path.suffix == ".gz" or size < _WORTH_CUTTING:
+        return [range(size)]
+    with _open(path) as file:
+        start = file.read(4096)
+        if start.removeprefix(_BOM).lstrip()[:1] == b"[" or _is_one_batch(start):
+            return [range(size)]
+        file.seek(size // 2)
+        file.readline()
+        middle = file.tell()
+    return [range(middle), range(middle, size)]
+
+
+def documents_within(path: Path, part: range) -> Iterator[Item]:
+    """The JSON documents of a part that `halves` gave; numbered from 1 in each."""
+    with _open(path) as file:
+        file.seek(part.start)
+        for item in _lines(file):
+            yield item
+            if part.start + item.read >= part.stop:
+                return
 
 
 def rows(path: Path, delimiter: str) -> Iterator[Item]:

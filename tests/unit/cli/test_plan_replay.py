@@ -41,11 +41,12 @@ def traffic() -> list[LogRecord]:
     return sorted(found, key=lambda each: (each.timestamp, each.offset))
 
 
-def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes]]:
+def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes, str, bool]]:
     found = {}
     for key, one in people:
         judgement = judge(profiles_of(one), RICH_RULES, at)
-        found[key] = (judgement.grade, judgement.score, person.pack(Person(profile=one.profile)))
+        known = person.pack(Person(profile=one.profile))
+        found[key] = (judgement.grade, judgement.score, known, one.lead.grade, one.lead.qualified)
     return found
 
 
