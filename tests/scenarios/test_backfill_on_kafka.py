@@ -78,6 +78,11 @@ def scores(settings: Settings) -> list[float]:
     return found
 
 
+def about(points: list[float]) -> Any:
+    """Those points, though an hour may have passed: what is counted twice is twice as much."""
+    return pytest.approx(points, abs=0.2)
+
+
 def test_history_is_counted_once_however_often_it_comes(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = [act("u1", "Signed Up", 45), act("u1", "Trial Started", 44), act("u2", "Signed Up", 45)]
@@ -87,8 +92,8 @@ def test_history_is_counted_once_however_often_it_comes(settings: Settings, tmp_
     assert first[0] > first[1] > 0
 
     assert backfill(path, *history)["taken_back"] == 0
-    assert scores(settings) == first
+    assert scores(settings) == about(first)
 
     assert backfill(path, *history[:2])["taken_back"] == 1
-    assert scores(settings) == [first[0], 0.0]
+    assert scores(settings) == about([first[0], 0.0])
     assert [verdict for verdict in asyncio.run(verify(settings)) if not verdict.holds] == []
