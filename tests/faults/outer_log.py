@@ -31,6 +31,7 @@ from services.runtime.partitioner import partition_of
 from services.runtime.record import LogRecord
 from services.runtime.settings import load
 from tests.contract import toy
+from tests.contract.expected import READERS
 from tests.faults.journal_view import fold
 from tests.faults.patience import ASK_S, done, patiently
 from tests.faults.waiting import PATIENCE_S, until
@@ -157,7 +158,7 @@ class OuterLog:
         for group in groups:
             for where, offset in self.committed(group).items():
                 committed[where] = max(offset, committed.get(where, 0))
-        inputs = (toy.CONFIG, toy.ALPHA, toy.BETA)
+        inputs = (toy.CONFIG, *READERS)
         topics = self.read([JOURNAL, *TOLD, *inputs])
         journal = self._by_partition(topics.pop(JOURNAL))
         return Observed(topics | self.read(inputs), journal, committed, self.partitions)
