@@ -72,8 +72,7 @@ def plan_set(
 
 async def publish_set(client: LogClient, documents: Documents, *, now: int, by: str | None = None) -> Changes:
     """Makes `documents` the active set. Raises UserError when a definition counts something else under a known id."""
-    table = {record.key: record.value async for record in client.read(CONFIG_TOPIC) if record.key is not None}
-    present = {key: value for key, value in table.items() if value is not None}
+    present = await client.table(CONFIG_TOPIC)
     fresh = _fresh(documents, present)
     changes, steps = plan_set(documents, present, now=now, by=by)
     for step in steps:
@@ -83,24 +82,24 @@ async def publish_set(client: LogClient, documents: Documents, *, now: int, by: 
     return msgspec.structs.replace(changes, warnings=remarks_of(documents, now), fresh=fresh if changes.applied else [])
 
 
-def in_force(present: Mapping[bytes, bytes]) -> dict[str, LeadDefinition]:
-    """The definitions of the active set in the table, by name; none when that is broken."""
+def in_force(present: Mapping[bytes, bytes]) -> list[LeadDefinition]:
+    """The definitions of the active set in the table; none when that is broken."""
     try:
         found = active_set(Globals({CONFIG_TOPIC: present})).of("definition")
-        return {each.name: each for each in (definitions.read(text, name) for name, text in found.items())}
+        return [definitions.read(text, name) for name, text in found.items()]
     except (BrokenSetError, UserError):
-        return {}
+        return []
 
 
 def _fresh(documents: Documents, present: Mapping[bytes, bytes]) -> list[str]:
-    """The criteria that count what nothing counted before, if there was a definition before."""
-    before, fresh = in_force(present), []
-    for (kind, file), text in documents.items():
-        if kind != "definition":
-            continue
-        definition = definitions.read(text, file)
-        known = before.get(definition.name)
-        if known is not None:
+    """The criteria that count what nothing counted before, if there was a definition before; whatever its name was, for
+    what was counted is kept by criterion."""
+    fresh: list[str] = []
+    for known in in_force(present):
+        for (kind, file), text in documents.items():
+            if kind != "definition":
+                continue
+            definition = definitions.read(text, file)
             if changed := changed_in(definition, known):
                 raise UserError(
                     f"definition {definition.name}: {', '.join(changed)}: counts something else than the one in force",

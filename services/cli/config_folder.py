@@ -52,6 +52,14 @@ def read_folder(folder: Path) -> Documents:
     return documents
 
 
+def the_definition(documents: Mapping[tuple[ConfigKind, str], str]) -> tuple[str, str]:
+    """File name and text of a set's lead definition. Raises UserError when there is not exactly one."""
+    found = [(name, text) for (kind, name), text in documents.items() if kind == "definition"]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} definitions", fix="one lead definition is in force at a time")
+    return found[0]
+
+
 def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path, *, signed: bool = True) -> None:
     """Raises UserError with every problem, one a line: `file:line: field: what is wrong`. A draft need not be
     `signed`."""

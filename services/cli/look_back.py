@@ -21,7 +21,7 @@ from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
 from baton_schemas.identity import LedgerRecounted
 from services.cli.applying import SOURCE, Changes, in_force, publish_set
-from services.cli.config_folder import Documents
+from services.cli.config_folder import Documents, the_definition
 from services.cli.verify import drained
 from services.runtime.agreement import check_signed, read_signers
 from services.runtime.clock import SystemClock
@@ -69,8 +69,9 @@ async def look_back(
     clock = SystemClock(settings.scale)
     keyring = Keyring(settings.required_secret("person_key_secret"), settings.person_key_id)
     async with LogClient(settings) as client:
-        name, text, coming = _coming(documents)
-        known = await _in_force(client)
+        name, text = the_definition(documents)
+        coming = read(text, name)
+        known = next(iter(in_force(await client.table(CONFIG_TOPIC))), None)
         criteria = new_in(coming, known)
         if known is None or not criteria:
             raise UserError(f"{name}: no criterion that did not count before", fix="apply it without --look-back")
@@ -78,7 +79,7 @@ async def look_back(
         rules = compile_rules(coming, None, check_signed(coming, signers))
         read_to = await _announce(client, coming, text, clock.now(), by)
         await _noted(client, settings, read_to, clock.now())
-        erasures = {each.key: each.value async for each in client.read(ERASURES_TOPIC) if each.key and each.value}
+        erasures = await client.table(ERASURES_TOPIC)
         recount = Recount(
             rules,
             keyring,
@@ -110,16 +111,6 @@ async def look_back(
         people=people,
         until=until,
     )
-
-
-def _coming(documents: Documents) -> tuple[str, str, LeadDefinition]:
-    [(name, text)] = [(name, text) for (kind, name), text in documents.items() if kind == "definition"]
-    return name, text, read(text, name)
-
-
-async def _in_force(client: LogClient) -> LeadDefinition | None:
-    table = {each.key: each.value async for each in client.read(CONFIG_TOPIC) if each.key is not None}
-    return next(iter(in_force({key: value for key, value in table.items() if value is not None}).values()), None)
 
 
 async def _end(client: LogClient) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from baton_schemas.documents.definition import LeadDefinition
-from services.cli.config_folder import Documents, check_set, read_folder
+from services.cli.config_folder import Documents, check_set, read_folder, the_definition
 from services.cli.home import cluster
 from services.cli.planning.both import both
 from services.cli.planning.comparing import compare
@@ -102,7 +102,7 @@ def _planned(
     most: int,
     advance: Callable[[int, int], None],
 ) -> Planned:
-    known, wanted = _definition(before), _definition(after)
+    known, wanted = (read(text, name) for name, text in map(the_definition, (before, after)))
     keyring = Keyring(settings.secret("person_key_secret") or _NO_SECRET, settings.person_key_id)
     times = [settings.scale.at(record.timestamp) for record in traffic.records[:1] + traffic.records[-1:]]
     since, until = (times[0], times[-1]) if times else (0, 0)
@@ -132,13 +132,6 @@ def _planned(
         reps_before=reps_before,
         reps_after=reps_after,
     )
-
-
-def _definition(documents: Documents) -> LeadDefinition:
-    found = [read(text, name) for (kind, name), text in documents.items() if kind == "definition"]
-    if len(found) != 1:
-        raise UserError(f"{len(found)} definitions", fix="a plan compares one lead definition with one")
-    return found[0]
 
 
 def _scoring(definition: LeadDefinition, traffic: Traffic) -> Rules:

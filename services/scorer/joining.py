@@ -8,8 +8,9 @@ is joined to what is known, while events go on coming.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 
-from services.scorer.ledger import COUNT_DAYS, FULL_DAY, ID_BYTES, IDS_DAYS, Buckets, Ledger, advance
+from services.scorer.ledger import COUNT_DAYS, FULL_DAY, IDS_DAYS, Buckets, Ledger, advance, number_of, union
 from services.scorer.moments import MOST_TIMES, TIME_ENTRY_BYTES
 from services.scorer.profile import MAX_ACTS, MAX_TRAITS, Facts, Latest, Profile, earlier, later
 
@@ -68,15 +69,12 @@ def _joined(mine: Buckets, others: Buckets, today: int) -> Buckets:
     found: Buckets = {}
     for code in sorted({*mine, *others}):
         held = [each[code] for each in (mine, others) if code in each]
-        numbers = [each for each in held if isinstance(each, int)]
-        found[code] = max(map(_number, held)) if numbers else _ids(*(each for each in held if isinstance(each, bytes)))
+        found[code] = max(map(number_of, held)) if any(isinstance(each, int) for each in held) else reduce(union, held)
     with_ids = (today - IDS_DAYS) * 48
     for day in {code // 48 for code in found if code >= with_ids}:
         codes = [code for code in found if code // 48 == day]
-        if (
-            any(isinstance(found[code], int) for code in codes)
-            or sum(_number(found[code]) for code in codes) >= FULL_DAY
-        ):
+        number = sum(number_of(found[code]) for code in codes)
+        if number >= FULL_DAY or any(isinstance(found[code], int) for code in codes):
             for code in codes:
                 del found[code]
             found[day * 48 + 1] = FULL_DAY
@@ -84,15 +82,6 @@ def _joined(mine: Buckets, others: Buckets, today: int) -> Buckets:
     for code in old[:-COUNT_DAYS]:
         del found[code]
     return dict(sorted(found.items()))
-
-
-def _ids(*parts: bytes) -> bytes:
-    both = b"".join(parts)
-    return b"".join(sorted({both[at : at + ID_BYTES] for at in range(0, len(both), ID_BYTES)}))
-
-
-def _number(held: bytes | int) -> int:
-    return held if isinstance(held, int) else len(held) // ID_BYTES
 
 
 def _newest_times(one: bytes, other: bytes) -> bytes:

@@ -113,10 +113,11 @@ def latest_hour(criteria: Iterable[str], ledgers: Iterable[Ledger]) -> int | Non
 
 def counted(ledgers: Iterable[Ledger]) -> int:
     """How many events met any criterion (at most 20 a day and source; cut days included)."""
-    return sum(sum(map(_number, ledger.lines.get(ALL, {}).values())) for ledger in ledgers)
+    return sum(sum(map(number_of, ledger.lines.get(ALL, {}).values())) for ledger in ledgers)
 
 
-def _number(held: bytes | int) -> int:
+def number_of(held: bytes | int) -> int:
+    """How many events a bucket holds."""
     return held if isinstance(held, int) else len(held) // ID_BYTES
 
 
@@ -179,20 +180,21 @@ def _coarsened(buckets: Buckets, today: int) -> tuple[Buckets, int, int]:
         if code >= by_hour or code & 1:
             result[code] = held
             continue
-        moved += _number(held)
+        moved += number_of(held)
         day = code // 48 * 48 + 1
         earlier = result.get(day)
-        result[day] = held if earlier is None else _merged(earlier, held)
+        result[day] = held if earlier is None else union(earlier, held)
     numbers = [code for code in result if code < with_ids]
     for code in numbers:
-        result[code] = _number(result[code])
+        result[code] = number_of(result[code])
     for code in numbers[:-COUNT_DAYS]:
-        lost += _number(result.pop(code))
+        lost += number_of(result.pop(code))
     return result, moved, lost
 
 
-def _merged(one: bytes | int, other: bytes | int) -> bytes:
+def union(one: bytes | int, other: bytes | int) -> bytes:
+    """The ids of two buckets, sorted, each once. Neither may be a number: a full day has no hours."""
     if isinstance(one, int) or isinstance(other, int):
         raise TypeError("a full day has no hours")
     both = one + other
-    return b"".join(sorted(both[at : at + ID_BYTES] for at in range(0, len(both), ID_BYTES)))
+    return b"".join(sorted({both[at : at + ID_BYTES] for at in range(0, len(both), ID_BYTES)}))

@@ -268,7 +268,9 @@ class ScorerProcessor:
         if change.touched:
             one.profile.email = owner.email
             turn.keep(owner.key, one)
+            judged = one.lead.judged
             turn.after_backfill(owner.key, one, change)
+            watching.look(turn, owner.key, one, judged, past=True)
         return change.result
 
     def _claim(self, turn: Turn, key: str, one: Person, weaker: tuple[str, ...], at: int, evidence: str) -> None:
@@ -340,7 +342,9 @@ class ScorerProcessor:
         one = turn.find(key)
         if event.packed is None:
             if one is not None and one.root is None and one.lead.judged != turn.rules.judged:
+                judged = one.lead.judged
                 turn.decide(key, one)
+                watching.look(turn, key, one, judged, past=True)
             return "judged"
         erased = turn.erased_at(key.encode())
         if erased is not None and erased >= event.since:  # what was read may be from before it
@@ -354,7 +358,9 @@ class ScorerProcessor:
         if one.root is not None:
             turn.publish(key, one, identity.publish_own(one, key))
         else:
+            judged = one.lead.judged
             turn.decide(key, one)
+            watching.look(turn, key, one, judged, past=True)
         return "recounted"
 
     def _recycled(self, turn: Turn, record: Record, _envelope: Envelope, event: LeadRecycled) -> str:

@@ -21,7 +21,7 @@ from services.scorer.criteria import (
     Scorecard,
     SequenceRule,
 )
-from services.scorer.ledger import HOUR_MS, ID_BYTES, Buckets, Ledger
+from services.scorer.ledger import HOUR_MS, ID_BYTES, Buckets, Ledger, number_of
 from services.scorer.moments import completed_at, first_hour, last_hour
 
 _HALF = SCALE // 2
@@ -80,7 +80,7 @@ def read_line(rule: EngagementRule, sources: Sequence[Buckets], ledgers: Sequenc
         for buckets in sources:
             hour = 0
             for code, held in buckets.items():
-                number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]
+                number = held if type(held) is int else len(held) // ID_BYTES  # type: ignore[arg-type]  # hot: no call
                 count += number
                 hour = (code >> 1) + 23 if code & 1 else code >> 1
                 if weights is None or hour >= now_hour:
@@ -123,7 +123,7 @@ def _limited(rule: EngagementRule, sources: Sequence[Buckets], now_hour: int) ->
     found: list[tuple[int, int]] = []
     for buckets in sources:
         for code, held in buckets.items():
-            number = held if isinstance(held, int) else len(held) // ID_BYTES
+            number = number_of(held)
             found.append(((code >> 1) + 23 if code & 1 else code >> 1, number))
     found.sort(reverse=True)
     weighed = 0

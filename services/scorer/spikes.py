@@ -16,7 +16,7 @@ from services.scorer.account import MAX_MEMBERS, Account, Engagement
 from services.scorer.criteria import Scorecard, tenths
 from services.scorer.definition import AlertRule
 from services.scorer.hops import Standing
-from services.scorer.ledger import ID_BYTES, Ledger
+from services.scorer.ledger import Ledger, number_of
 from services.scorer.person import Lead
 
 DAY_MS = 86_400_000
@@ -48,7 +48,7 @@ def points_by_day(scorecard: Scorecard, ledgers: Sequence[Ledger], now: int, day
                 if (day := code // 48) < first:
                     break
                 held = buckets[code]  # type: ignore[index]  # there is no code in no buckets
-                times[day] = times.get(day, 0) + (held if isinstance(held, int) else len(held) // ID_BYTES)
+                times[day] = times.get(day, 0) + number_of(held)
         for day, number in times.items():
             points = rule.points * (min(number, rule.most) if rule.window_days else number)
             found[day] = found.get(day, 0) + (points if rule.cap is None else min(points, rule.cap))

@@ -37,10 +37,11 @@ from services.scorer.turn import Turn, profiles_of
 SPIKES = "baton_engagement_spikes_total"
 
 
-def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = False) -> None:
+def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = False, past: bool = False) -> None:
     """Looks at a person after something was decided on. `judged` is what judged it before: where that changes, a grade
-    that rises is nobody's act. Who begins to be watched starts from where it stands, unless it has just `arrived`: an
-    account that answers for the first time takes in what a newcomer did before."""
+    that rises is nobody's act, nor is what was only now learnt of the `past`. Who begins to be watched starts from
+    where it stands, unless it has just `arrived`: an account that answers for the first time takes in what a newcomer
+    did before."""
     rule = turn.rules.alerts
     if rule is None or one.root is not None or _waits(one):
         return
@@ -52,7 +53,7 @@ def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = Fals
     told_at = engaged.told_at
     if one.lead.qualification != engaged.qualification and not gets_no_handoff(standing):
         told_at = now
-    told = now < told_at + FRESH_MS or (one.engaged is None and not arrived)
+    told = past or turn.paced or now < told_at + FRESH_MS or (one.engaged is None and not arrived)
     rose = not told and judged in ("", turn.rules.judged) and has_risen(one.lead, rule, engaged.graded, now)
     days = _days(turn, profiles, rule)
     account, moved = one.membership.account, one.membership.account != engaged.account

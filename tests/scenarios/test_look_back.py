@@ -72,11 +72,13 @@ def scorer(log: Path) -> Iterator[None]:
             assert process.wait(60) == 0, log.read_text()
 
 
-def define(folder: Path, version: int, before: str = "", after: str = "") -> None:
-    """The worked example, with one change, signed anew."""
+def define(folder: Path, version: int, *changes: str) -> None:
+    """The worked example, with changes (before, after), signed anew."""
     text, _, _ = (ROOT / "config" / "definition.yaml").read_text().partition("signatures:")
-    assert before in text
-    text = text.replace("version: 1", f"version: {version}").replace(before, after, 1)
+    text = text.replace("version: 1", f"version: {version}")
+    for before, after in zip(changes[::2], changes[1::2], strict=True):
+        assert before in text
+        text = text.replace(before, after, 1)
     (folder / "definition.yaml").write_text(signed(text))
 
 
@@ -130,6 +132,8 @@ def test_new_criteria_know_the_past_before_they_judge(settings: Settings, tmp_pa
 
         define(folder, 2, "contains: /pricing", "contains: /prices")
         assert "pricing_page: counts something else" in baton("apply", folder, code=2)
+        define(folder, 2, "name: b2b-saas", "name: renamed", "contains: /pricing", "contains: /prices")
+        assert "pricing_page: counts something else" in baton("apply", folder, code=2), "kept by criterion, not by name"
         define(folder, 2, "label: Read pages", "label: Saw pages")
         assert "no criterion that did not count before" in baton("apply", folder, "--look-back", code=2)
 

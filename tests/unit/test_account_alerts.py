@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from baton_schemas.accounts import MemberChanged
+from baton_schemas.backfill import DayBackfilled
 from baton_schemas.crm import AccountStanding, PersonFacts
 from baton_schemas.feedback import Notification
+from baton_schemas.identity import LedgerRecounted
 from services.runtime.memory import Faults
 from tests.signing import signed
-from tests.unit.alerted import ACME, BOTH, CUSTOMER, GRADES, POINTS, Company, lead
+from tests.unit.alerted import ACME, BOTH, CUSTOMER, GRADES, POINTS, Company, lead, person
 from tests.unit.scorer.world import DAY, DEFINITION, SIGNED, account_of
 
 QUALIFYING: dict[str, Any] = {"seniority": "vp", "employees": 100}
@@ -358,3 +362,46 @@ def test_nobody_is_told_before_the_company_has_said_whose_it_is() -> None:
     company.act({"email": "ada@example.com"}, "demo_requested")
     company.run()
     assert [(each.recipient, each.owned_as) for each in company.alerts()] == [("ann", "customer")]
+
+
+def _backfilled(company: Company, name: str) -> None:
+    """Yesterday's two requests, as a backfill says them."""
+    yesterday = company.clock.now() - DAY
+    act = {"source": "/crm", "time": yesterday, "action": "demo_requested"}
+    day = datetime.fromtimestamp(yesterday / 1000, UTC).date().isoformat()
+    acts = [{**act, "id": "1"}, {**act, "id": "2"}]
+    said = DayBackfilled.model_validate({"person": person(name), "source": "crm", "day": day, "acts": acts})
+    company.tell("engagement.bulk", lead(name), said)
+
+
+def _recounted(company: Company, name: str) -> None:
+    """Two requests, as a look-back finds them."""
+    other = Company(BOTH)
+    other.hire(name, domain=None)
+    other.does(name)
+    other.does(name)
+    packed = b64encode(other.profiles()[lead(name)]).decode()
+    now = company.clock.now()
+    said = LedgerRecounted(person=lead(name), packed=packed, since=now - 30 * DAY, until=now, config_read=0)
+    company.tell("engagement.linked", lead(name), said)
+
+
+@pytest.mark.parametrize("learn", [_backfilled, _recounted])
+@pytest.mark.parametrize("domain", [ACME, None])
+def test_what_is_only_now_learnt_of_the_past_is_no_alert_and_neither_is_the_next_small_act(
+    learn: Callable[[Company, str], None], domain: str | None
+) -> None:
+    company = Company(BOTH)
+    company.stands(CUSTOMER)
+    company.hire("ada", domain=domain)
+    company.tell("crm.facts", lead("ada"), PersonFacts(person=lead("ada"), owner="ben", at=company.clock.now()))
+    company.run()
+    learn(company, "ada")
+    company.run()
+    assert company.scored(lead("ada"))[-1].grade == "D1", "it did count"
+    company.does("ada", "page_viewed")
+    assert company.spikes() == []
+    company.wait(30 * DAY)
+    company.does("ada")
+    company.does("ada")
+    assert len(company.alerts()) == 1

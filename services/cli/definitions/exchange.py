@@ -24,17 +24,17 @@ from services.runtime.settings import Settings
 async def table_of(settings: Settings) -> dict[bytes, bytes]:
     """All that is on the topic now."""
     async with LogClient(settings) as client:
-        return await _table(client)
+        return await client.table(CONFIG_TOPIC)
 
 
 async def propose(settings: Settings, text: str, by: str | None, where: str) -> Version:
     """Puts a text on the topic as a proposal, and says which version that is."""
     now = SystemClock(settings.scale).now()
     async with LogClient(settings) as client:
-        for record in topic.proposal(await _table(client), text, now=now, by=by, where=where):
+        for record in topic.proposal(await client.table(CONFIG_TOPIC), text, now=now, by=by, where=where):
             await client.send(record)
         await client.flush()
-        return _of_content(await _table(client), text, where)
+        return _of_content(await client.table(CONFIG_TOPIC), text, where)
 
 
 async def sign_proposal(
@@ -43,7 +43,7 @@ async def sign_proposal(
     """Signs a proposal where it stands: the version with the signature, and the list by which it is valid."""
     now = SystemClock(settings.scale).now()
     async with LogClient(settings) as client:
-        table = await _table(client)
+        table = await client.table(CONFIG_TOPIC)
         version = topic.find(table, ref if "@" in ref else f"{ref}@proposed")
         if version.state != "proposed":
             raise UserError(f"{ref}: is {version.state}", fix="propose what is to be signed")
@@ -51,7 +51,7 @@ async def sign_proposal(
         text, team = sign(version.text, signing, listed, at=now, where=version.ref)
         await client.send(topic.signed_proposal(version, text, team, now))
         await client.flush()
-        return _of_content(await _table(client), text, version.ref), listed
+        return _of_content(await client.table(CONFIG_TOPIC), text, version.ref), listed
 
 
 def signers_of(table: Table, given: Path | None) -> Signers:
@@ -67,8 +67,3 @@ def signers_of(table: Table, given: Path | None) -> Signers:
 def _of_content(table: Table, text: str, where: str) -> Version:
     definition = parse(LeadDefinition, text, where)
     return topic.find(table, f"{definition.name}@{content_digest(definition)}")
-
-
-async def _table(client: LogClient) -> dict[bytes, bytes]:
-    table = {record.key: record.value async for record in client.read(CONFIG_TOPIC) if record.key is not None}
-    return {key: value for key, value in table.items() if value is not None}

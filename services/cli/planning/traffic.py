@@ -49,10 +49,7 @@ async def from_topics(settings: Settings, since: int | None, done: Callable[[int
     """What the topics hold, events since a time (Baton ms; None: no events at all)."""
     scale, reach, records = settings.scale, None, []
     async with LogClient(settings) as client:
-        tables: dict[str, dict[bytes, bytes]] = {}
-        for topic in _TABLES:
-            table = {each.key: each.value async for each in client.read(topic) if each.key is not None}
-            tables[topic] = {key: value for key, value in table.items() if value is not None}
+        tables = {topic: await client.table(topic) for topic in _TABLES}
         if since is not None:
             positions = [(topic, number) for topic in (EVENTS, FACTS) for number in await client.partitions(topic)]
             async for record in client.read_all(positions):

@@ -133,6 +133,11 @@ class LogClient:
         async for record in self.read_all([(topic, partition) for partition in wanted]):
             yield record
 
+    async def table(self, topic: str) -> dict[bytes, bytes]:
+        """The latest value by key of a topic that is read whole, but those whose latest is a tombstone."""
+        latest = {record.key: record.value async for record in self.read(topic) if record.key is not None}
+        return {key: value for key, value in latest.items() if value is not None}
+
     async def read_all(self, positions: Sequence[Position]) -> AsyncIterator[LogRecord]:
         """Every record that is in these partitions of any topics now; in order within a partition."""
         names = {TopicPartition(broker_name(self._settings, topic), number): topic for topic, number in positions}
