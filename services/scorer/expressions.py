@@ -97,7 +97,7 @@ def _folders(path: Path) -> tuple[str, str | None]:
 
 
 def _is_there(value: object) -> bool:
-    return value is not None and value != "" and value != []
+    return value is not None and value not in ("", [])
 
 
 def _too_long(known: Mapping[str, object]) -> bool:

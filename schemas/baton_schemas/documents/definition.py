@@ -254,18 +254,23 @@ class LeadDefinition(Document):
                 raise ValueError(f"{place}.group: holds what gives points; negative ones have a cap of their own")
         _once("persona", [persona.name for persona in self.personas])
         protected = PROTECTED | {name.casefold() for name in self.protected}
+        self._conditions_may_be_asked(protected)
+        for index, name in enumerate(self.learnable):
+            if name.casefold() in protected:
+                raise ValueError(f"learnable.{index}: `{name}` is protected: nobody is judged by it")
+        return self
+
+    def _conditions_may_be_asked(self, protected: frozenset[str]) -> None:
         expressions = 0
         for kind, place, condition, _ in self.conditions():
             _looks_at(kind, place, condition)
             _spares(protected, place, condition)
             expressions += _expressions(condition)
             if expressions > MOST_IN_A_DEFINITION:
-                raise ValueError(f"{place}: over {MOST_IN_A_DEFINITION} `cel` conditions; each takes about 10 "
-                                 "microseconds every time it is asked - write this one with operators")  # fmt: skip
-        for index, name in enumerate(self.learnable):
-            if name.casefold() in protected:
-                raise ValueError(f"learnable.{index}: `{name}` is protected: nobody is judged by it")
-        return self
+                raise ValueError(
+                    f"{place}: over {MOST_IN_A_DEFINITION} `cel` conditions; each takes about 10 microseconds every "
+                    "time it is asked - write this one with operators"
+                )
 
     def conditions(self) -> Iterable[tuple[Literal["trait", "event"], str, Condition, Sequence[str]]]:
         """Every condition with what it looks at, where it stands, and the actions whose events it is asked of."""
