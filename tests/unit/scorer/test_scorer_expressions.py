@@ -37,6 +37,7 @@ def on_traits(expression: str, **traits: object) -> bool:
         ("traits['used'] == 10", True),
         ("traits.tags.exists(tag, tag == 'b')", True),
         ("traits.tags.all(tag, tag == 'b')", False),
+        ("size(traits.tags.filter(tag, tag != 'a')) == 1", True),
         ("has(traits.bought) && !has(traits.gone)", True),
         ("!has(traits.empty) && !has(traits.nothing)", True),
         ("traits.joined < '2026-01-01' && timestamp(traits.at) < timestamp('2026-01-01T00:00:00Z')", True),
@@ -85,7 +86,8 @@ def test_an_expression_on_an_event_sees_its_action_fields_and_properties(express
         ("traits['a' + 'b'] == 1", "`traits` as a whole"),
         ("traits.exists(name, name == 'a')", "`traits` as a whole"),
         ("traits.a.all(x, traits.b.all(y, x == y))", "`all` stands within another"),
-        ("traits.a.map(traits, 1) == [1]", "`traits` is taken"),
+        ("traits.a.all(traits, true)", "`traits` is taken"),
+        ("traits.a.map(x, x) == [1]", "no function `map`"),
         ("1 == 1", "names no field"),
     ],
 )
@@ -94,6 +96,11 @@ def test_what_an_expression_may_not_say_is_refused_with_the_fix(expression: str,
         Condition.model_validate({"cel": expression})
     assert said in str(refused.value)
     assert "cel: " in str(refused.value)
+
+
+def test_what_is_remembered_of_one_trait_is_not_taken_for_an_answer_about_two() -> None:
+    holding = compile_each([Condition.model_validate({"cel": "traits.used > traits.bought"})])
+    assert [holding({"used": 5, "bought": bought}) for bought in (3, 9, 4)] == [1, 0, 1]
 
 
 def test_names_in_texts_and_comments_are_no_fields() -> None:
