@@ -15,7 +15,9 @@ from pydantic import Field
 from baton_schemas.contract import Contract, Name, Part, Text, Time
 from baton_schemas.documents.definition import Team
 
-ConfigKind = Literal["definition", "territories", "teams", "calendars", "sla", "reasons", "signers", "campaigns"]
+ConfigKind = Literal[
+    "definition", "territories", "teams", "calendars", "sla", "reasons", "signers", "campaigns", "fields"
+]
 MANIFEST_KEY = "set/active"
 PROPOSAL, HISTORY = "proposal/", "history/"
 COMING_KEY = "coming/definition"

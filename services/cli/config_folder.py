@@ -14,6 +14,7 @@ from typing import get_args
 from baton_schemas.configuration import ConfigKind
 from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.documents.definition import LeadDefinition, near
+from baton_schemas.documents.fields import Fields
 from baton_schemas.documents.reasons import Reasons
 from baton_schemas.documents.signers import Signers
 from baton_schemas.documents.sla import SlaPolicies
@@ -23,6 +24,7 @@ from services.runtime.agreement import check_signed, read_signers, remarks, stan
 from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.scorer import definition as definitions
+from services.scorer.fields import problems as misfits
 
 KINDS: tuple[ConfigKind, ...] = get_args(ConfigKind)
 Documents = dict[tuple[ConfigKind, str], str]
@@ -67,9 +69,13 @@ def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path, *, 
     signers: list[Signers] = []
     if signed:
         problems += _attempt(lambda: signers.append(signers_of(documents, folder)))
+    fields: list[Fields | None] = []
+    problems += _attempt(lambda: fields.append(fields_of(documents, folder)))
     for (kind, name), text in sorted(documents.items()):
         if kind == "definition":
             problems += _attempt(partial(_signed, text, f"{folder}/{name}.yaml", *signers))
+            for each in fields:
+                problems += _misfits(text, f"{folder}/{name}.yaml", each)
     for kind in ("definition", "reasons"):
         if not any(each == kind for each, _ in documents):
             problems.append(f"{folder}: {kind}: none - a set needs one, in a file named {kind}.yaml")
@@ -137,6 +143,14 @@ def signers_of(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) ->
         raise UserError(f"{folder}: {error}") from None
 
 
+def fields_of(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> Fields | None:
+    """The fields that a company has, or None when no document says. Raises UserError with every problem."""
+    found = {name: text for (kind, name), text in documents.items() if kind == "fields"}
+    if len(found) > 1:
+        raise UserError(f"{folder}: fields: {', '.join(found)}: several at once", fix="put them in one file")
+    return next((parse(Fields, text, f"{folder}/{name}.yaml") for name, text in found.items()), None)
+
+
 def check_definition(definition: LeadDefinition, where: str) -> None:
     """Raises UserError when a definition that is right as a document must not judge leads."""
     if not definition.required:
@@ -153,6 +167,15 @@ def _signed(text: str, where: str, *signers: Signers) -> None:
             check_signed(definition, each)
     except UserError as error:
         raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
+
+
+def _misfits(text: str, where: str, fields: Fields | None) -> list[str]:
+    """What a definition asks of fields that can't be; a definition that can't be read is told of elsewhere."""
+    try:
+        definition = definitions.read(text, where)
+    except UserError:
+        return []
+    return misfits(definition, text, where, fields)
 
 
 def _reasons(documents: Mapping[tuple[ConfigKind, str], str], folder: Path) -> None:

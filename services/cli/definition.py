@@ -13,7 +13,7 @@ from baton_schemas.documents.signing import canonical_bytes, content_digest
 from services.cli.definitions import exchange, topic, words
 from services.cli.definitions.difference import changes
 from services.cli.definitions.files import check as check_text
-from services.cli.definitions.files import read_text, signers_beside, write_text
+from services.cli.definitions.files import fields_beside, read_text, signers_beside, write_text
 from services.cli.definitions.keyfile import DEFAULT, private_key
 from services.cli.definitions.look_up import look_up
 from services.cli.definitions.screen import facts, print_definition, print_versions, version_facts
@@ -73,7 +73,7 @@ def check(file: FileArgument = FILE, signers: SignersOption = None, json: JsonOp
     Example: baton definition check config/definition.yaml
     """
     text = read_text(file)
-    found = check_text(text, str(file), signers_beside(file, signers), SystemClock().now())
+    found = check_text(text, str(file), signers_beside(file, signers), SystemClock().now(), fields_beside(file))
     if json:
         state = None if found.standing is None else words.file_state(found.standing)
         say_json({"valid": not found.problems, "state": state, "problems": found.problems, "warnings": found.warnings})
@@ -101,7 +101,7 @@ def propose(
     Example: baton definition propose config/definition.yaml --by "Maren Holt"
     """
     text = read_text(file)
-    found = check_text(text, str(file), signers_beside(file, signers), SystemClock().now())
+    found = check_text(text, str(file), signers_beside(file, signers), SystemClock().now(), fields_beside(file))
     if found.problems:
         raise UserError("\n".join(found.problems))
     with cluster() as settings:

@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from baton_schemas.contract import Scalar
 from baton_schemas.documents.condition import Condition
+from baton_schemas.documents.expression import paths
 from baton_schemas.engagement import EngagementRecorded
 from services.scorer import hot
+from services.scorer.expressions import compile_on_event, compile_on_traits
 from services.scorer.operators import Answer, ScalarTest, elements, scalar_tests, whole_tests
 
 T = TypeVar("T")
@@ -26,12 +28,12 @@ MOST_REMEMBERED, LONGEST_REMEMBERED = 4096, 100
 
 def compile_condition(condition: Condition) -> Test:
     """The closure of a condition on traits."""
-    return _compiled(condition, _of_traits)
+    return _compiled(condition, _of_traits, compile_on_traits)
 
 
 def compile_event_condition(condition: Condition) -> EventTest:
     """The closure of a condition on an event: its properties and its own fields are read where they are."""
-    return _compiled(condition, _of_event)
+    return _compiled(condition, _of_event, compile_on_event)
 
 
 def compile_each(conditions: Sequence[Condition]) -> Callable[[Values], int]:
@@ -85,13 +87,19 @@ def _choices(condition: Condition) -> list[Condition]:
     return [choice for part in condition.any for choice in _choices(part)]
 
 
-def _compiled(condition: Condition, reader: Callable[[Condition], Callable[[T], Answer]]) -> Callable[[T], bool]:
+def _compiled(
+    condition: Condition,
+    reader: Callable[[Condition], Callable[[T], Answer]],
+    expressed: Callable[[str], Callable[[T], bool]],
+) -> Callable[[T], bool]:
+    if condition.cel is not None:
+        return expressed(condition.cel)
     if condition.all is not None:
-        return _every([_compiled(part, reader) for part in condition.all])
+        return _every([_compiled(part, reader, expressed) for part in condition.all])
     if condition.any is not None:
-        return _some([_compiled(part, reader) for part in condition.any])
+        return _some([_compiled(part, reader, expressed) for part in condition.any])
     if condition.not_ is not None:
-        inner = _compiled(condition.not_, reader)
+        inner = _compiled(condition.not_, reader, expressed)
         return lambda of: not inner(of)
     return _test(reader(condition), condition)
 
@@ -116,6 +124,8 @@ def _subject(condition: Condition) -> str:
 
 
 def _subjects(condition: Condition) -> set[str]:
+    if condition.cel is not None:
+        return {path.name for path in paths(condition.cel)}
     if condition.subject() is not None:
         return {_subject(condition)}
     return {subject for part in condition.parts() for subject in _subjects(part)}

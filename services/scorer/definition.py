@@ -17,8 +17,10 @@ from baton_schemas.feedback import ModelPublished
 from baton_schemas.leads import Signature, Versions
 from services.runtime.agreement import Approval
 from services.runtime.documents import parse
+from services.runtime.errors import UserError
 from services.scorer.conditions import Test, compile_condition
 from services.scorer.criteria import Asked, EngagementRule, Scorecard, compile_scorecard, tenths
+from services.scorer.fields import problems
 from services.scorer.fit import Fit, FitRule
 
 
@@ -93,7 +95,10 @@ class Rules:
 
 def read(text: str, where: str) -> LeadDefinition:
     """The definition in a YAML text, checked but for its signatures. UserError names line, field and fix."""
-    return parse(LeadDefinition, text, where)
+    definition = parse(LeadDefinition, text, where)
+    if unreadable := problems(definition, text, where, None):
+        raise UserError("\n".join(unreadable))
+    return definition
 
 
 def compile_rules(

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, mode
 
 from baton_schemas.contract import Name
 from baton_schemas.documents.document import Document
+from baton_schemas.documents.expression import LONGEST, paths
 
 Value = str | int | float | bool
 EventField = Literal["url", "user_agent", "campaign.name", "campaign.source", "campaign.medium", "campaign.content",
@@ -36,7 +37,8 @@ class Condition(Document):
     came as text, true and false also as yes and no (YAML reads a bare `yes` as true), dates as days (a time counts as
     its day in UTC). `domain` is the host of an address or URL, exactly (a leading `www.` aside); `under_domain` takes
     what is below it, too. A list passes when one of its elements passes all tests; `has_all` and `has_none` ask of the
-    whole list. What is absent passes no test but `exists: false` and `has_none`.
+    whole list. What is absent passes no test but `exists: false` and `has_none`. `cel` is a whole condition in the
+    Common Expression Language, for what no test says; where it can't be evaluated, it does not hold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -63,6 +65,7 @@ class Condition(Document):
     all: list[Condition] | None = Field(None, min_length=1)
     any: list[Condition] | None = Field(None, min_length=1)
     not_: Condition | None = Field(None, alias="not")
+    cel: str | None = Field(None, min_length=1, max_length=LONGEST)
 
     def subject(self) -> str | None:
         """What the test looks at, or None when it joins others."""
@@ -74,18 +77,27 @@ class Condition(Document):
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        joins = sum(join is not None for join in (self.all, self.any, self.not_))
+        joins = sum(join is not None for join in (self.all, self.any, self.not_, self.cel))
         subjects = sum(subject is not None for subject in (self.trait, self.property, self.field))
         tested = any(getattr(self, OPERATORS[name]) is not None for name in OPERATORS)
         if joins + subjects != 1:
-            raise ValueError("name exactly one of trait, property, field, all, any, not")
+            raise ValueError("name exactly one of trait, property, field, all, any, not, cel")
         if joins and tested:
-            raise ValueError("all, any and not stand alone; put the test inside")
+            raise ValueError("all, any, not and cel stand alone; put the test inside")
+        if self.cel is not None:
+            _readable(self.cel)
         if subjects and not tested:
             raise ValueError(f"say what must hold: one of {', '.join(OPERATORS)}")
         _in_order("gt or gte", self.gte if self.gt is None else self.gt, self.lte if self.lt is None else self.lt)
         _in_order("after", self.after, self.before)
         return self
+
+
+def _readable(expression: str) -> None:
+    try:
+        paths(expression)
+    except ValueError as error:
+        raise ValueError(f"cel: {error}") from None
 
 
 _Bound = TypeVar("_Bound", float, date)

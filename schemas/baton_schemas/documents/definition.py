@@ -7,7 +7,7 @@ the prior of a scorecard: they add up, and `points_to_double_odds` of them doubl
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
@@ -28,6 +28,7 @@ from baton_schemas.documents.criteria import (
     Slug,
 )
 from baton_schemas.documents.document import Document
+from baton_schemas.documents.expression import MOST_IN_A_DEFINITION, paths
 from baton_schemas.documents.reasons import Code
 
 Team = Literal["marketing", "sales"]
@@ -255,30 +256,41 @@ class LeadDefinition(Document):
                 raise ValueError(f"{place}.group: holds what gives points; negative ones have a cap of their own")
         _once("persona", [persona.name for persona in self.personas])
         protected = PROTECTED | {name.casefold() for name in self.protected}
-        for kind, place, condition in self._conditions():
-            _looks_at(kind, place, condition)
-            _spares(protected, place, condition)
+        self._conditions_may_be_asked(protected)
         for index, name in enumerate(self.learnable):
             if name.casefold() in protected:
                 raise ValueError(f"learnable.{index}: `{name}` is protected: nobody is judged by it")
         return self
 
-    def _conditions(self) -> Iterable[tuple[Literal["trait", "event"], str, Condition]]:
+    def _conditions_may_be_asked(self, protected: frozenset[str]) -> None:
+        expressions = 0
+        for kind, place, condition, _ in self.conditions():
+            _looks_at(kind, place, condition)
+            _spares(protected, place, condition)
+            expressions += _expressions(condition)
+            if expressions > MOST_IN_A_DEFINITION:
+                raise ValueError(
+                    f"{place}: over {MOST_IN_A_DEFINITION} `cel` conditions; each takes about 10 microseconds every "
+                    "time it is asked - write this one with operators"
+                )
+
+    def conditions(self) -> Iterable[tuple[Literal["trait", "event"], str, Condition, Sequence[str]]]:
+        """Every condition with what it looks at, where it stands, and the actions whose events it is asked of."""
         for index, criterion in enumerate(self.fit):
-            yield "trait", f"fit.{index}.when", criterion.when
+            yield "trait", f"fit.{index}.when", criterion.when, ()
         for index, act in enumerate(self.engagement):
             if act.when is not None:
-                yield "event", f"engagement.{index}.when", act.when
+                yield "event", f"engagement.{index}.when", act.when, act.actions
         for index, sequence in enumerate(self.sequences):
             for number, step in enumerate(sequence.steps):
                 if step.when is not None:
-                    yield "event", f"sequences.{index}.steps.{number}.when", step.when
+                    yield "event", f"sequences.{index}.steps.{number}.when", step.when, step.actions
         for index, disqualifier in enumerate(self.disqualifiers):
             if disqualifier.when is not None:
-                yield "trait", f"disqualifiers.{index}.when", disqualifier.when
+                yield "trait", f"disqualifiers.{index}.when", disqualifier.when, ()
 
         for index, persona in enumerate(self.personas):
-            yield "trait", f"personas.{index}.when", persona.when
+            yield "trait", f"personas.{index}.when", persona.when, ()
 
     def _grouped(self) -> Iterable[tuple[str, str, float]]:
         """Where a group is named, which one, and the points of who names it."""
@@ -304,6 +316,11 @@ def _once(what: str, names: list[str]) -> None:
 
 def _looks_at(kind: Literal["trait", "event"], place: str, condition: Condition) -> None:
     """An event's criteria may not look at traits: whether they were known then depends on the order of arrival."""
+    roots = {path.root for path in paths(condition.cel)} if condition.cel is not None else set()
+    if kind == "trait" and "event" in roots:
+        raise ValueError(f"{place}: cel: looks at an event; fit, disqualifiers and personas look at `traits`")
+    if kind == "event" and "traits" in roots:
+        raise ValueError(f"{place}: cel: looks at traits; engagement looks at the `event`")
     if kind == "trait" and (condition.property or condition.field):
         raise ValueError(f"{place}: looks at an event; fit and disqualifiers test a `trait`")
     if kind == "event" and condition.trait:
@@ -314,8 +331,16 @@ def _looks_at(kind: Literal["trait", "event"], place: str, condition: Condition)
 
 def _spares(protected: frozenset[str], place: str, condition: Condition) -> None:
     """Nothing judges by a protected attribute."""
-    name = condition.trait or condition.property
-    if name is not None and name.casefold() in protected:
-        raise ValueError(f"{place}: looks at `{name}`, which is protected: nobody is judged by it")
+    names = [condition.trait or condition.property]
+    if condition.cel is not None:
+        names = [path.name.removeprefix("properties.") for path in paths(condition.cel)]
+    for name in names:
+        if name is not None and name.casefold() in protected:
+            raise ValueError(f"{place}: looks at `{name}`, which is protected: nobody is judged by it")
     for part in condition.parts():
         _spares(protected, place, part)
+
+
+def _expressions(condition: Condition) -> int:
+    """How many CEL expressions a condition holds."""
+    return (condition.cel is not None) + sum(map(_expressions, condition.parts()))

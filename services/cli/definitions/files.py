@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baton_schemas.documents.definition import LeadDefinition
+from baton_schemas.documents.fields import Fields
 from baton_schemas.documents.signers import Signers
 from services.cli.config_folder import check_definition
 from services.runtime.agreement import Standing, remarks, standing
 from services.runtime.documents import line_of, parse
 from services.runtime.errors import UserError
+from services.scorer.fields import problems as misfits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,16 @@ class Findings:
     warnings: tuple[str, ...]
 
 
-def check(text: str, where: str, signers: Signers | None, now: int) -> Findings:
-    """Everything that is wrong with a text, a line each with line, field and fix; and what is left to do."""
+def check(text: str, where: str, signers: Signers | None, now: int, fields: Fields | None = None) -> Findings:
+    """Everything that is wrong with a text, a line each with line, field and fix; and what is left to do.
+
+    With `fields`, conditions may look at these alone, each as its type allows.
+    """
     try:
         definition = parse(LeadDefinition, text, where)
     except UserError as error:
         return Findings(None, None, tuple(str(error).splitlines()), ())
-    problems, warnings = [], []
+    problems, warnings = misfits(definition, text, where, fields), []
     try:
         check_definition(definition, where)
     except UserError as error:
@@ -80,3 +85,9 @@ def signers_beside(file: Path, given: Path | None) -> Signers | None:
     if given is None:
         given = next((path for path in sorted(file.parent.glob("signers*.y*ml"))), None)
     return None if given is None else parse(Signers, read_text(given), str(given))
+
+
+def fields_beside(file: Path) -> Fields | None:
+    """The fields that the company has: the list beside the file; None when there is none."""
+    found = sorted(path for path in file.parent.glob("fields*.y*ml") if path.stem.partition("-")[0] == "fields")
+    return parse(Fields, read_text(found[0]), str(found[0])) if found else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from baton_schemas.documents.condition import Condition
+from baton_schemas.documents.expression import paths
 from baton_schemas.leads import LeadScored
 from services.cli.explaining.document import Bar, Evidence, NextChange, Score, Step
 from services.cli.explaining.moving import movements
@@ -100,6 +101,8 @@ def _traits(condition: Condition, profiles: Sequence[Profile]) -> Iterator[Evide
 def _asked(condition: Condition) -> Iterator[str]:
     if condition.trait is not None:
         yield condition.trait
+    if condition.cel is not None:
+        yield from (path.name for path in paths(condition.cel))
     for part in condition.parts():
         yield from _asked(part)
 
