@@ -80,7 +80,8 @@ class BrokerOffsets:
             self._consumer = self._new_consumer()
             await self._consumer.start()
         if self._admin is None:
-            self._admin = AIOKafkaAdminClient(request_timeout_ms=int(self._answer_s * 1000), **self._parameters)
+            timeout_ms = int(self._answer_s * 1000)
+            self._admin = paced(AIOKafkaAdminClient(request_timeout_ms=timeout_ms, **self._parameters))
             await self._admin.start()
 
     async def _all(self, topics: Collection[str]) -> list[ClientPartition]:

@@ -38,6 +38,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     def close(self) -> None:
+        self.run(_left())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -170,6 +171,15 @@ class KafkaUnderTest:
                     for each in part.records
                 ]
         return found
+
+
+async def _left() -> None:
+    """Ends what a killed worker left on the loop: Faust's tasks may survive their cancellation."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=1)
 
 
 async def _kill(core: Core) -> None:

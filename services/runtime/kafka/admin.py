@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, for_code
 from baton_schemas.catalogue import MIB, TOPICS, Topic, dead_topic
 from services.runtime.errors import Transient, UserError
 from services.runtime.kafka.connection import broker_name, connection
+from services.runtime.kafka.reconnect import paced
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
 
@@ -234,7 +235,7 @@ class _Admin:
         self._client: Any = None
 
     async def __aenter__(self) -> Any:
-        self._client = AIOKafkaAdminClient(client_id="baton-admin", **connection(self._settings))
+        self._client = paced(AIOKafkaAdminClient(client_id="baton-admin", **connection(self._settings)))
         try:
             await self._client.start()
         except KafkaError as error:
