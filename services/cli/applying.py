@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from baton_schemas.contract import Contract
 from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
-from services.cli.config_folder import Documents, remarks_of
+from services.cli.config_folder import Documents, definitions_of, remarks_of
 from services.cli.definitions.topic import recorded, stands_beside
 from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set, digest_of, set_id_of
 from services.runtime.effects import Send
@@ -73,7 +73,7 @@ def plan_set(
 async def publish_set(client: LogClient, documents: Documents, *, now: int, by: str | None = None) -> Changes:
     """Makes `documents` the active set. Raises UserError when a definition counts something else under a known id."""
     present = await client.table(CONFIG_TOPIC)
-    fresh = _fresh(documents, present)
+    fresh = fresh_criteria(documents, in_force(present))
     changes, steps = plan_set(documents, present, now=now, by=by)
     for step in steps:
         for record in step:
@@ -91,22 +91,20 @@ def in_force(present: Mapping[bytes, bytes]) -> list[LeadDefinition]:
         return []
 
 
-def _fresh(documents: Documents, present: Mapping[bytes, bytes]) -> list[str]:
+def fresh_criteria(documents: Documents, known: Sequence[LeadDefinition]) -> list[str]:
     """The criteria that count what nothing counted before, if there was a definition before; whatever its name was, for
-    what was counted is kept by criterion."""
-    fresh: list[str] = []
-    for known in in_force(present):
-        for (kind, file), text in documents.items():
-            if kind != "definition":
-                continue
-            definition = definitions.read(text, file)
-            if changed := changed_in(definition, known):
+    what was counted is kept by criterion. Raises UserError when one counts something else than before."""
+    fresh: dict[str, None] = {}
+    for definition in definitions_of(documents) if known else ():
+        for before in known:
+            if changed := changed_in(definition, before):
                 raise UserError(
-                    f"definition {definition.name}: {', '.join(changed)}: counts something else than the one in force",
+                    f"definition {definition.name}: {', '.join(changed)}: counts something else than {before.name}, "
+                    "which is in force",
                     fix="an id names what is counted: give it another id",
                 )
-            fresh += new_in(definition, known)
-    return fresh
+        fresh |= dict.fromkeys(new_in(definition, known))
+    return list(fresh)
 
 
 def _record(key: str, data: Contract, id: str, now: int) -> Send:

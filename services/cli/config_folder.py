@@ -25,6 +25,7 @@ from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.scorer import definition as definitions
 from services.scorer.fields import problems as misfits
+from services.scorer.scope import at_odds
 
 KINDS: tuple[ConfigKind, ...] = get_args(ConfigKind)
 Documents = dict[tuple[ConfigKind, str], str]
@@ -52,6 +53,11 @@ def read_folder(folder: Path) -> Documents:
     if problems:
         raise UserError("\n".join(problems))
     return documents
+
+
+def definitions_of(documents: Mapping[tuple[ConfigKind, str], str]) -> list[LeadDefinition]:
+    """A set's lead definitions, in the order of their files' names."""
+    return [definitions.read(text, name) for (kind, name), text in sorted(documents.items()) if kind == "definition"]
 
 
 def the_definition(documents: Mapping[tuple[ConfigKind, str], str]) -> tuple[str, str]:
@@ -92,9 +98,8 @@ def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path, *, 
 
 def _together(documents: Mapping[tuple[ConfigKind, str], str]) -> list[str]:
     """What is wrong between documents that are right each by itself."""
-    agreed = [definitions.read(text, name) for (kind, name), text in documents.items() if kind == "definition"]
-    names = [definition.name for definition in agreed]
-    problems = [f": definition {name!r}: given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    agreed = definitions_of(documents)
+    problems = [f": {problem}" for problem in at_odds(agreed)]
     tiers = {tier.name: None for definition in agreed for tier in definition.tiers}
     problems += _unknown_reasons(documents, agreed)
     for (kind, file), text in documents.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -20,8 +20,8 @@ from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.documents.signing import content_digest
 from baton_schemas.envelope import envelop
 from baton_schemas.identity import LedgerRecounted
-from services.cli.applying import SOURCE, Changes, in_force, publish_set
-from services.cli.config_folder import Documents, the_definition
+from services.cli.applying import SOURCE, Changes, fresh_criteria, in_force, publish_set
+from services.cli.config_folder import Documents
 from services.cli.verify import drained
 from services.runtime.agreement import check_signed, read_signers
 from services.runtime.clock import SystemClock
@@ -69,12 +69,7 @@ async def look_back(
     clock = SystemClock(settings.scale)
     keyring = Keyring(settings.required_secret("person_key_secret"), settings.person_key_id)
     async with LogClient(settings) as client:
-        name, text = the_definition(documents)
-        coming = read(text, name)
-        known = next(iter(in_force(await client.table(CONFIG_TOPIC))), None)
-        criteria = new_in(coming, known)
-        if known is None or not criteria:
-            raise UserError(f"{name}: no criterion that did not count before", fix="apply it without --look-back")
+        coming, text, criteria = _coming(documents, in_force(await client.table(CONFIG_TOPIC)))
         signers = read_signers({n: t for (kind, n), t in documents.items() if kind == "signers"})
         rules = compile_rules(coming, None, check_signed(coming, signers))
         read_to = await _announce(client, coming, text, clock.now(), by)
@@ -111,6 +106,26 @@ async def look_back(
         people=people,
         until=until,
     )
+
+
+def _coming(documents: Documents, known: Sequence[LeadDefinition]) -> tuple[LeadDefinition, str, list[str]]:
+    """The definition that counts anew, its text, and its criteria that do."""
+    fresh_criteria(documents, known)
+    texts = {name: text for (kind, name), text in sorted(documents.items()) if kind == "definition"}
+    found = [
+        (definition, text, new_in(definition, known))
+        for name, text in texts.items()
+        for definition in [read(text, name)]
+    ]
+    anew = [each for each in found if each[2]]
+    if not known or not anew:
+        raise UserError(
+            f"{', '.join(texts)}: no criterion that did not count before", fix="apply it without --look-back"
+        )
+    if len(anew) > 1:
+        names = ", ".join(definition.name for definition, _, _ in anew)
+        raise UserError(f"definitions {names}: count anew", fix="apply one after the other: a look-back is for one")
+    return anew[0]
 
 
 async def _end(client: LogClient) -> int:

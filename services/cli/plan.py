@@ -124,7 +124,7 @@ def _planned(
         reach=traffic.reach,
         events=sum(record.topic == EVENTS for record in traffic.records),
         refused=refused,
-        fresh=new_in(wanted, known),
+        fresh=new_in(wanted, [known]),
         clashing=changed_in(wanted, known),
         comparison=compare(old, new, most=most),
         territories_before=territories_before,

@@ -45,15 +45,13 @@ def counts(definition: LeadDefinition) -> dict[str, str]:
     return found
 
 
-def new_in(coming: LeadDefinition, known: LeadDefinition | None) -> list[str]:
-    """The criteria of `coming` that count what `known` did not, by id: they know nothing of the past."""
-    before = {} if known is None else counts(known)
+def new_in(coming: LeadDefinition, known: Iterable[LeadDefinition]) -> list[str]:
+    """The criteria of `coming` that count what none of the known ones did, by id: they know nothing of the past."""
+    known = list(known)
+    before = {name for each in known for name in counts(each)}
     fresh = [name for name in counts(coming) if name not in before]
-    if known is not None:
-        had = {each.id for each in known.engagement if each.first_time is not None}
-        fresh += [
-            each.id for each in coming.engagement if each.first_time is not None and each.id not in {*fresh, *had}
-        ]
+    had = {each.id for definition in known for each in definition.engagement if each.first_time is not None}
+    fresh += [each.id for each in coming.engagement if each.first_time is not None and each.id not in {*fresh, *had}]
     return list(dict.fromkeys(_criterion(coming, name) for name in fresh))
 
 

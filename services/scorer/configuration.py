@@ -1,7 +1,7 @@
-"""What is in force: the signed definition and the model over it, read from the topics that every process reads whole.
+"""What is in force: signed definitions and the models over them, read from the topics that every process reads whole.
 
-A set that is broken, unsigned or without exactly one definition is refused, once for each snapshot, with a reason; the
-last good one stays in force. With none at all nothing can be judged, so the lane is told to wait.
+A set that is broken, unsigned or whose definitions can't be in force together is refused, once for each snapshot, with
+a reason; the last good one stays in force. With none at all nothing can be judged, so the lane is told to wait.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, ConfigSet,
 from services.runtime.documents import parse
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
-from services.scorer.coming import counting_for
-from services.scorer.definition import Rules, compile_campaigns, compile_rules, read
+from services.scorer.definition import compile_campaigns, compile_rules, read
+from services.scorer.scope import Definitions, together
 
 MODELS_TOPIC = "scoring.models"
 ERASURES_TOPIC = "privacy.erasures"
@@ -33,45 +33,45 @@ class InForce:
     def __init__(self) -> None:
         self._seen: tuple[int, int] | None = None
         self._snapshot: Globals | None = None
-        self._rules: Rules | None = None
+        self._definitions: Definitions | None = None
         self.refusal: str | None = None
         """Why the configuration on the topic is not in force, or None when it is."""
 
-    def rules(self, snapshot: Globals) -> Rules:
-        """The rules in force. Raises Transient when there never were any."""
-        if snapshot is not self._snapshot or self._rules is None:
+    def definitions(self, snapshot: Globals) -> Definitions:
+        """The definitions in force. Raises Transient when there never were any."""
+        if snapshot is not self._snapshot or self._definitions is None:
             self._snapshot = snapshot
             offsets = (snapshot.offsets.get(CONFIG_TOPIC, -1), snapshot.offsets.get(MODELS_TOPIC, -1))
-            if offsets != self._seen or self._rules is None:
+            if offsets != self._seen or self._definitions is None:
                 self._seen = offsets
                 self._take_up(snapshot)
-        if self._rules is None:
+        if self._definitions is None:
             raise Transient(self.refusal or "no configuration: run `baton apply config/`")
-        return self._rules
+        return self._definitions
 
     def _take_up(self, snapshot: Globals) -> None:
         try:
-            self._rules = compiled(snapshot)
+            self._definitions = compiled(snapshot)
             self.refusal = None
         except (UserError, BrokenSetError, ValidationError) as error:
             self.refusal = str(error)
 
 
-def compiled(snapshot: Globals) -> Rules:
-    """The rules in a snapshot. Raises UserError or BrokenSetError when they may not be in force."""
+def compiled(snapshot: Globals) -> Definitions:
+    """The definitions in a snapshot. Raises UserError or BrokenSetError when they may not be in force."""
     found = active_set(snapshot)
-    texts = found.of("definition")
-    if not texts:
+    if not found.of("definition"):
         raise UserError("no configuration", fix="run `baton apply config/`")
-    if len(texts) > 1:
-        raise UserError(f"definitions {', '.join(texts)}: several at once", fix="apply one lead definition")
-    (agreed,) = agreed_in(found).values()
     coming = _coming(snapshot, found)
-    campaigns = [parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()]
-    rules = compile_rules(agreed.definition, model_of(snapshot, agreed.definition.name), agreed.approvals)
-    if coming is not None:
-        rules = counting_for(rules, coming)
-    return replace(rules, campaigns=compile_campaigns(campaigns))
+    campaigns = compile_campaigns(
+        parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()
+    )
+    every = []
+    for _, agreed in sorted(agreed_in(found).items()):
+        rules = compile_rules(agreed.definition, model_of(snapshot, agreed.definition.name), agreed.approvals)
+        every.append(replace(rules, campaigns=campaigns))
+    known = together(every)
+    return known if coming is None else known.counting_for(coming)
 
 
 def _coming(snapshot: Globals, found: ConfigSet) -> LeadDefinition | None:

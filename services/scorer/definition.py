@@ -87,6 +87,8 @@ class Rules:
     signatures: tuple[Signature, ...]
     campaigns: tuple[tuple[Pattern[str], str], ...] = ()
     alerts: AlertRule | None = None
+    applies: Test | None = None
+    """Whom the definition is for (None: everybody)."""
 
     def owner_of(self, campaign: str) -> str | None:
         """Who in marketing runs a campaign, if anybody is named."""
@@ -153,6 +155,7 @@ def compile_rules(
         kept=tuple(definition.notes),
         signatures=tuple(Signature(team=each.team, by=each.by, at=each.at) for each in approvals),
         alerts=_alerts(definition.alerts),
+        applies=None if definition.applies_to is None else compile_condition(definition.applies_to),
     )
 
 

@@ -10,11 +10,12 @@ from baton_schemas.leads import LeadQualified, LeadScored, LedgerLine, Versions
 from services.scorer.criteria import AbsenceRule, GroupRule, Rule
 from services.scorer.definition import Rules
 from services.scorer.ledger import HOUR_MS
-from services.scorer.qualification import Judgement
+from services.scorer.qualification import OUT_OF_SCOPE, Judgement
 
 _STOPS = {
     "do_not_contact": "the CRM says: do not contact",
     "consent_refused": "has refused to be contacted",
+    OUT_OF_SCOPE: "no definition applies to it",
 }
 
 

@@ -49,6 +49,19 @@ class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False):
     cause: str
 
 
+class Standing(msgspec.Struct, array_like=True, gc=False):
+    """What became of a lead under a definition that does not judge it at present: the fields of `Lead` of the same
+    names."""
+
+    qualified: bool = False
+    handoff: str | None = None
+    as_customer: bool = False
+    last: str | None = None
+    rested_at: int = 0
+    rests_until: int = 0
+    rest_reason: str = ""
+
+
 class Lead(msgspec.Struct, array_like=True, gc=False):
     """What was decided and told. Points in tenths, times in ms.
 
@@ -62,6 +75,7 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     `rests_until` the lead is not offered again; later only for what it did since then (0: nobody said no).
     At `announce_at` it is announced in its turn, if a backfill made it qualify and it still does.
     `history` has the last grades that were told, the newest last, each with its time and the score.
+    `definition` names the one that judges; `aside` has the standing under others that judged before, by their names.
     """
 
     judged: str = ""
@@ -84,6 +98,8 @@ class Lead(msgspec.Struct, array_like=True, gc=False):
     rest_reason: str = ""
     history: list[tuple[int, str, int]] = msgspec.field(default_factory=list)
     announce_at: int = 0
+    definition: str = ""
+    aside: dict[str, Standing] = msgspec.field(default_factory=dict)
 
     @property
     def announced(self) -> str | None:
@@ -131,9 +147,11 @@ class Person(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def handoffs(self) -> list[str]:
-        """What was announced last for it and for the identities linked to it; its own first."""
+        """What was announced last for it, under whichever definition, and for the identities linked to it; its own
+        first."""
+        aside = [each.last or each.handoff for each in self.lead.aside.values()]
         linked = [each.handoff for each in self.held.values() if each.packed is not None]
-        return [handoff for handoff in (self.lead.announced, *linked) if handoff is not None]
+        return [handoff for handoff in (self.lead.announced, *aside, *linked) if handoff is not None]
 
     @property
     def root(self) -> str | None:

@@ -195,7 +195,7 @@ class ScorerProcessor:
 
     def _turn(self, state: State, context: Context) -> Turn:
         before = self.in_force.refusal
-        turn = Turn(self.in_force.rules(context.globals), self._keyring, state, context)
+        turn = Turn(self.in_force.definitions(context.globals), self._keyring, state, context)
         if self.in_force.refusal is not None and self.in_force.refusal != before:
             turn.count(REFUSED, self.name)
         return turn
@@ -235,7 +235,7 @@ class ScorerProcessor:
             return ERASED
         if one is None:
             one = Person(born=turn.now)
-        change = fold(one.profile, turn.rules, event, at, tie)
+        change = fold(one.profile, turn.counting(one), event, at, tie)
         if owner.email is not None and one.profile.email is None:
             one.profile.email = owner.email
             change = change._replace(fit=True, touched=True)
@@ -262,7 +262,7 @@ class ScorerProcessor:
             raise _misdirected_bulk()
         erased = turn.erased_at(key_bytes)
         one = turn.find_or_new(owner.key)
-        change, lost = backfill.fold_day(one.profile, turn.rules, event, day, -1 if erased is None else erased)
+        change, lost = backfill.fold_day(one.profile, turn.counting(one), event, day, -1 if erased is None else erased)
         if lost:
             turn.count(ADJUSTED, "cut", number=lost)
         if change.touched:
@@ -284,7 +284,7 @@ class ScorerProcessor:
         link = Link(event.root, parse_time(event.at), event.cause)
         if event.cause == ERASED and (one.link is None or one.link.stamp < link.stamp):
             one.profile = profile.Profile()
-            turn.withdraw(key, one, ERASED)
+            turn.withdraw_all(key, one, ERASED)
         turn.relink(key, one, link)
         return "linked"
 
@@ -341,7 +341,7 @@ class ScorerProcessor:
             raise Transient("a look-back's definition is not here yet")
         one = turn.find(key)
         if event.packed is None:
-            if one is not None and one.root is None and one.lead.judged != turn.rules.judged:
+            if one is not None and one.root is None and turn.judged_by(one) is None:
                 judged = one.lead.judged
                 turn.decide(key, one)
                 watching.look(turn, key, one, judged, past=True)
@@ -385,7 +385,7 @@ class ScorerProcessor:
 
     def _member_engaged(self, turn: Turn, record: Record, _envelope: Envelope, event: MemberEngaged) -> str:
         """What a member did in its last days: who tips the account over is told so."""
-        key, rule = _own_key(record, event.account), turn.rules.alerts
+        key, rule = _own_key(record, event.account), turn.alerts
         if rule is not None:
             account = turn.accounts.get(key.encode()) or Account()
             crossing = spikes.hear_member(account, event, rule, turn.now)

@@ -21,6 +21,8 @@ from services.scorer.past import ledgers_of
 from services.scorer.profile import Profile, traits_of
 from services.scorer.reading import Reading, next_absence, read_lines
 
+OUT_OF_SCOPE = "out_of_scope"
+"""Why somebody is no lead to whom no definition applies."""
 _MOST_LOOKS = 200
 _MOST_GUESSES = 12
 _NEAR = 24
@@ -80,16 +82,19 @@ class Judgement(NamedTuple):
         return self.score >= self.rules.enter and self.supported and self.stop is None and not self.missing_contact
 
 
-def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequence[Reading] | None = None) -> Judgement:
-    """Reads a person, whose profiles these are (its own first), at `now` (ms). `readings` are those of that hour, if
-    they are at hand."""
+def judge(
+    profiles: Sequence[Profile],
+    rules: Rules,
+    now: int,
+    readings: Sequence[Reading] | None = None,
+    traits: Mapping[str, Answer] | None = None,
+) -> Judgement:
+    """Reads a person, whose profiles these are (its own first), at `now` (ms). `readings` are those of that hour, and
+    `traits` those that are known, if they are at hand."""
     hour = now // HOUR_MS
     ledgers = ledgers_of(profiles)
-    traits = traits_of(profiles)
-    for profile in profiles:
-        if profile.email:
-            traits["email"] = profile.email
-            break
+    if traits is None:
+        traits = traits_known(profiles)
     lines, fit = rules.fit.of(traits)
     if readings is None:
         readings = read_lines(rules.scorecard, ledgers, hour)
@@ -108,6 +113,16 @@ def judge(profiles: Sequence[Profile], rules: Rules, now: int, readings: Sequenc
         [name for name in rules.contact if name not in traits],
         [Evidence(each, _given(each, ledgers, hour)) for each in rules.evidence],
     )
+
+
+def traits_known(profiles: Sequence[Profile]) -> dict[str, Answer]:
+    """All that conditions may ask of a person: its traits, and its address."""
+    traits: dict[str, Answer] = traits_of(profiles)
+    for profile in profiles:
+        if profile.email:
+            traits["email"] = profile.email
+            break
+    return traits
 
 
 def total(readings: Sequence[Reading]) -> tuple[int, int]:
@@ -140,6 +155,18 @@ def tier_of(rules: Rules, grade: str) -> str:
 
 def stop_of(profiles: Sequence[Profile], rules: Rules, traits: Mapping[str, Answer]) -> str | None:
     """Why the person is no lead whatever its score, or None: said by sales' CRM, by an event, by the definition."""
+    if (said := said_stop(profiles, rules)) is not None:
+        return said
+    if rules.applies is not None and not rules.applies(traits):
+        return OUT_OF_SCOPE
+    for each in rules.disqualifiers:
+        if each.test is not None and each.test(traits):
+            return each.reason
+    return None
+
+
+def said_stop(profiles: Sequence[Profile], rules: Rules) -> str | None:
+    """Why the person is no lead under any definition, or None: said by sales' CRM, or by an event."""
     for profile in profiles:
         if profile.facts is not None and profile.facts.stop is not None:
             return profile.facts.stop
@@ -147,9 +174,6 @@ def stop_of(profiles: Sequence[Profile], rules: Rules, traits: Mapping[str, Answ
         if profile.stopped is not None:
             said = str(profile.stopped.value)
             return next((each.reason for each in rules.disqualifiers if each.action == said), said)
-    for each in rules.disqualifiers:
-        if each.test is not None and each.test(traits):
-            return each.reason
     return None
 
 

@@ -10,24 +10,26 @@ from services.scorer.definition import Rules
 from services.scorer.ledger import HOUR_MS
 from services.scorer.moments import last_hour
 from services.scorer.past import ledgers_of
-from services.scorer.person import Lead
+from services.scorer.person import Lead, Standing
 from services.scorer.profile import Profile
 
 
 def hear(lead: Lead, recycled: LeadRecycled, handoffs: Sequence[str]) -> bool:
-    """Takes the word of sales in, if it is of one of the person's last `handoffs`: a no, or its taking back. Answers
-    whether it changed anything."""
+    """Takes the word of sales in, if it is of one of the person's last `handoffs`, under whichever definition: a no, or
+    its taking back. Answers whether it changed anything."""
     if recycled.handoff not in handoffs:
         return False
+    aside = (each for each in lead.aside.values() if recycled.handoff in (each.last, each.handoff))
+    one: Lead | Standing = next(aside, lead)
     if recycled.revoked:
-        changed = lead.rested_at > 0
-        lead.rested_at, lead.rests_until, lead.rest_reason = 0, 0, ""
-        lead.qualified = lead.qualified or changed
+        changed = one.rested_at > 0
+        one.rested_at, one.rests_until, one.rest_reason = 0, 0, ""
+        one.qualified = one.qualified or changed
         return changed
     told = (recycled.at, recycled.not_before or recycled.at, recycled.reason)
-    changed = told != (lead.rested_at, lead.rests_until, lead.rest_reason)
-    lead.rested_at, lead.rests_until, lead.rest_reason = told
-    lead.qualified = False
+    changed = told != (one.rested_at, one.rests_until, one.rest_reason)
+    one.rested_at, one.rests_until, one.rest_reason = told
+    one.qualified = False
     return changed
 
 

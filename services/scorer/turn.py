@@ -16,10 +16,10 @@ from services.runtime.processor import Context
 from services.runtime.state import State, Working
 from services.scorer import account as accounts
 from services.scorer import announcement as say
-from services.scorer import identity, person, rest
+from services.scorer import identity, person, rest, scope
 from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, erased_at
-from services.scorer.definition import Rules
+from services.scorer.definition import AlertRule, Rules
 from services.scorer.engagement import Change
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
@@ -35,12 +35,15 @@ from services.scorer.qualification import (
     is_customer,
     judge,
     next_change,
+    said_stop,
     slack,
     tier_of,
     total,
+    traits_known,
     unchanged,
 )
 from services.scorer.reading import Reading, read_lines
+from services.scorer.scope import Definitions
 
 TIMER = "grade"
 EVENTS = "baton_events_total"
@@ -56,8 +59,8 @@ class Turn:
     """The working view of state and what is to be done. `now`, `cause`, `event_at` are those of the current record;
     `paced` says that it tells of the past: who qualifies by it is announced in turn (`pacing.py`)."""
 
-    def __init__(self, rules: Rules, keyring: Keyring, state: State, context: Context) -> None:
-        self.rules = rules
+    def __init__(self, definitions: Definitions, keyring: Keyring, state: State, context: Context) -> None:
+        self.definitions = definitions
         self.keyring = keyring
         self.context = context
         self.people = Working[Person](state, decode=person.unpack, encode=person.pack, prefix=person.PREFIX)
@@ -111,6 +114,21 @@ class Turn:
         """Notes that the person changed."""
         self.people.put(key.encode(), one)
 
+    # what judges
+
+    @property
+    def alerts(self) -> AlertRule | None:
+        """When owners are told."""
+        return self.definitions.alerts
+
+    def judged_by(self, one: Person) -> Rules | None:
+        """The rules that judged the person last; None when they are no longer in force, or nobody did."""
+        return self.definitions.by_judged.get(one.lead.judged)
+
+    def counting(self, one: Person) -> Rules:
+        """Those, or others that count the same."""
+        return self.definitions.by_judged.get(one.lead.judged) or self.definitions.first
+
     # what follows a change
 
     def after_event(self, key: str, one: Person, change: Change) -> None:
@@ -122,15 +140,11 @@ class Turn:
                 self.publish(key, one, identity.publish_own(one, key))
             return
         lead = one.lead
-        if (
-            change.fit
-            or change.stop
-            or lead.judged != self.rules.judged
-            or (lead.check_at is not None and self.now >= lead.check_at)
-        ):
+        rules = self.definitions.by_judged.get(lead.judged)
+        if rules is None or change.fit or change.stop or (lead.check_at is not None and self.now >= lead.check_at):
             self.decide(key, one, keep_check=not change.lower)
         elif change.lower or change.gain >= lead.slack:
-            self._read(key, one, lower=change.lower)
+            self._read(key, one, rules, lower=change.lower)
         else:
             lead.slack -= change.gain
 
@@ -143,10 +157,10 @@ class Turn:
         else:
             self.publish(key, one, identity.publish_own(one, key))
 
-    def _read(self, key: str, one: Person, *, lower: bool) -> None:
+    def _read(self, key: str, one: Person, rules: Rules, *, lower: bool) -> None:
         """Reads the engagement's lines after an ordinary event: they alone may show that nothing changes. Then the
         slack is noted anew, and when points were taken away (`lower`), when time alone changes something."""
-        lead, rules = one.lead, self.rules
+        lead = one.lead
         profiles = profiles_of(one)
         now = max(self.now, lead.judged_at)
         hour = now // HOUR_MS
@@ -176,22 +190,23 @@ class Turn:
         time forward; `unmerged` that a linked identity left; `readings` are the lines as of now, if they are at hand;
         `was_qualified` what was told last, if something else than a judgement has changed it.
         """
-        lead = one.lead
+        lead, profiles = one.lead, profiles_of(one)
         now = max(self.now, lead.judged_at)
-        judgement = judge(profiles_of(one), self.rules, now, readings)
+        traits = traits_known(profiles)
+        rules = self.definitions.of(traits)
+        same = lead.judged == rules.judged
+        judgement = judge(profiles, rules, now, readings if same else None, traits)
         before = (lead.grade, lead.qualified if was_qualified is None else was_qualified)
+        moved = scope.move(lead, rules.definition.name, self.definitions)
         keep_check = (
-            keep_check
-            and lead.judged == self.rules.judged
-            and lead.fit == judgement.fit
-            and (lead.check_at is None or now < lead.check_at)
+            keep_check and same and lead.fit == judgement.fit and (lead.check_at is None or now < lead.check_at)
         )
         self._tell_account(key, one, judgement)
         qualifies = self._stand(key, one, judgement, unmerged=unmerged)
-        changed = before != (judgement.grade, lead.qualified)
-        lead.judged, lead.judged_at, lead.grade = self.rules.judged, now, judgement.grade
+        changed = moved or before != (judgement.grade, lead.qualified)
+        lead.judged, lead.judged_at, lead.grade = rules.judged, now, judgement.grade
         lead.fit = judgement.fit
-        lead.slack = slack(self.rules, judgement.fit, judgement.readings, qualified=lead.qualified)
+        lead.slack = slack(rules, judgement.fit, judgement.readings, qualified=lead.qualified)
         rises = not lead.slack and judgement.engagement != total(judgement.readings)[1]
         if changed or rises or not keep_check:
             self._check_at(key, one, next_change(judgement, qualified=lead.qualified))
@@ -202,28 +217,18 @@ class Turn:
             event_at, cause = lead.held_at or self.event_at, lead.held_cause or self.cause
             lead.held_at, lead.held_cause = 0, ""
             self.send(say.qualified(key, one, judgement, cause=cause, now=now, event_at=event_at))
-            self.count(QUALIFIED, tier_of(self.rules, judgement.grade))
+            self.count(QUALIFIED, tier_of(rules, judgement.grade))
             self.effects.observations.append(Observation(LATENCY, max(now - event_at, 0) / 1000))
         self.keep(key, one)
 
     def _stand(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> bool:
         """Withdraws, ends or begins the qualification; answers whether the person has just qualified."""
-        lead = one.lead
-        if one.held:
-            self._stop_linked(one, judgement.stop or ("customer" if one.membership.customer else None))
-        if lead.handoff is not None:
-            reason = judgement.stop
-            if reason is None and one.membership.customer and not lead.as_customer:
-                reason = "customer"
-            if reason is None and unmerged and not (judgement.score >= self.rules.exit and judgement.supported):
-                reason = "unmerged"
-                lead.qualified = False
-            if reason is not None:
-                self.withdraw(key, one, reason)
+        lead, rules = one.lead, judgement.rules
+        self._take_back(key, one, judgement, unmerged=unmerged)
         if lead.qualified:
-            lead.qualified = judgement.stop is None and judgement.score >= self.rules.exit
+            lead.qualified = judgement.stop is None and judgement.score >= rules.exit
             return False
-        if not judgement.qualifies or rest.rests(lead, self.rules, judgement.profiles, max(self.now, lead.judged_at)):
+        if not judgement.qualifies or rest.rests(lead, rules, judgement.profiles, max(self.now, lead.judged_at)):
             lead.held_at, lead.held_cause = 0, ""
             return False
         if self.paced:
@@ -238,9 +243,28 @@ class Turn:
         lead.qualified = True
         lead.rested_at, lead.rests_until, lead.rest_reason = 0, 0, ""
         lead.qualification += 1
-        lead.handoff = lead.last = say.handoff_of(key, self.rules, lead.qualification)
+        lead.handoff = lead.last = say.handoff_of(key, rules, lead.qualification)
         lead.as_customer = one.membership.customer
         return True
+
+    def _take_back(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> None:
+        """Withdraws what must not stay a lead (H3): here, under other definitions, with linked identities."""
+        lead, rules = one.lead, judgement.rules
+        customer = "customer" if one.membership.customer else None
+        if one.held:
+            self._stop_linked(one, judgement.stop or customer)
+        if lead.aside and (reason := said_stop(judgement.profiles, rules) or customer) is not None:
+            self._withdraw_aside(key, one, reason)
+        if lead.handoff is None:
+            return
+        reason = judgement.stop
+        if reason is None and customer and not lead.as_customer:
+            reason = customer
+        if reason is None and unmerged and not (judgement.score >= rules.exit and judgement.supported):
+            reason = "unmerged"
+            lead.qualified = False
+        if reason is not None:
+            self.withdraw(key, one, reason)
 
     def withdraw(self, key: str, one: Person, reason: str) -> None:
         """Takes back the last handoff. What became of it is not known here: a customer's may stay with its rep, so
@@ -253,6 +277,24 @@ class Turn:
             one.lead.as_customer = True
         else:
             one.lead.handoff = None
+
+    def withdraw_all(self, key: str, one: Person, reason: str) -> None:
+        """Takes back the last handoff under every definition."""
+        self.withdraw(key, one, reason)
+        self._withdraw_aside(key, one, reason)
+
+    def _withdraw_aside(self, key: str, one: Person, reason: str) -> None:
+        """Takes back what was announced under definitions that do not judge at present, for a reason that holds under
+        every one."""
+        for standing in one.lead.aside.values():
+            if standing.handoff is None or (reason == "customer" and standing.as_customer):
+                continue
+            self.send(say.withdrawn(key, standing.handoff, reason, cause=self.cause, now=self._said(one)))
+            self.count(WITHDRAWN, reason)
+            if reason == "customer":
+                standing.as_customer = True
+            else:
+                standing.handoff = None
 
     def _stop_linked(self, one: Person, reason: str | None) -> None:
         """Tells linked identities, once for each handoff and reason, that the person is no lead any more."""
@@ -273,7 +315,7 @@ class Turn:
         again, it is not said again: a later record would give it another time."""
         said = reason == "customer" and one.lead.as_customer
         if one.root is not None and one.lead.handoff == handoff and not said:
-            self.withdraw(key, one, reason)
+            self.withdraw_all(key, one, reason)
             self.keep(key, one)
 
     def hear_recycled(self, key: str, one: Person, recycled: LeadRecycled) -> None:
@@ -408,7 +450,7 @@ class Turn:
     def forget(self, key: str, one: Person, at: int) -> None:
         """Erases a person: its handoff is withdrawn, its score forgotten, its profile taken back, its state dropped;
         what was linked to it forgets, too."""
-        self.withdraw(key, one, ERASED)
+        self.withdraw_all(key, one, ERASED)
         self._resign(key, one)
         if one.root is not None:
             gone = Link(None, at, ERASED)

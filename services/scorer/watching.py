@@ -21,7 +21,7 @@ from services.scorer.dossier import contact_of, dossier_of
 from services.scorer.hops import ENCODER, Standing
 from services.scorer.person import Engaged, Person
 from services.scorer.profile import Profile, traits_of
-from services.scorer.qualification import judge, stop_of
+from services.scorer.qualification import stop_of
 from services.scorer.spikes import (
     FRESH_MS,
     Crossing,
@@ -42,7 +42,7 @@ def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = Fals
     that rises is nobody's act, nor is what was only now learnt of the `past`. Who begins to be watched starts from
     where it stands, unless it has just `arrived`: an account that answers for the first time takes in what a newcomer
     did before."""
-    rule = turn.rules.alerts
+    rule = turn.alerts
     if rule is None or one.root is not None or _waits(one):
         return
     profiles, standing = profiles_of(one), _standing(one)
@@ -54,8 +54,8 @@ def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = Fals
     if one.lead.qualification != engaged.qualification and not gets_no_handoff(standing):
         told_at = now
     told = past or turn.paced or now < told_at + FRESH_MS or (one.engaged is None and not arrived)
-    rose = not told and judged in ("", turn.rules.judged) and has_risen(one.lead, rule, engaged.graded, now)
-    days = _days(turn, profiles, rule)
+    rose = not told and judged in ("", one.lead.judged) and has_risen(one.lead, rule, engaged.graded, now)
+    days = _days(turn, one, profiles, rule)
     account, moved = one.membership.account, one.membership.account != engaged.account
     heard = 0 if moved else engaged.heard
     found = Engaged(days, _graded(one), one.lead.qualification, told_at, account, heard)
@@ -75,14 +75,14 @@ def look(turn: Turn, key: str, one: Person, judged: str, *, arrived: bool = Fals
 
 def pass_over(turn: Turn, key: str, one: Person) -> None:
     """Time alone has changed a grade: that is nobody's act."""
-    if turn.rules.alerts is not None and one.engaged is not None:
+    if turn.alerts is not None and one.engaged is not None:
         one.engaged.graded = _graded(one)
         turn.keep(key, one)
 
 
 def hear_spiked(turn: Turn, key: str, one: Person, spiked: AccountSpiked) -> None:
     """The account says that this person tipped it over: tells it with the person's story, once."""
-    rule, engaged = turn.rules.alerts, one.engaged
+    rule, engaged = turn.alerts, one.engaged
     if rule is None or engaged is None or one.root is not None or one.membership.account != spiked.account:
         return
     if spiked.number <= engaged.heard:
@@ -115,7 +115,7 @@ def _standing_in(packed: bytes | None) -> Standing | None:
 
 def _is_watched(turn: Turn, one: Person, profiles: list[Profile], standing: Standing | None) -> bool:
     owned = one.lead.handoff is not None or is_owned(standing) or _owner(profiles) is not None
-    return owned and stop_of(profiles, turn.rules, traits_of(profiles)) is None
+    return owned and stop_of(profiles, turn.counting(one), traits_of(profiles)) is None
 
 
 def _owner(profiles: list[Profile]) -> str | None:
@@ -133,10 +133,10 @@ def _let_go(turn: Turn, key: str, one: Person) -> None:
     turn.keep(key, one)
 
 
-def _days(turn: Turn, profiles: list[Profile], rule: AlertRule) -> dict[int, int]:
+def _days(turn: Turn, one: Person, profiles: list[Profile], rule: AlertRule) -> dict[int, int]:
     if rule.points is None:
         return {}
-    return points_by_day(turn.rules.scorecard, [profile.ledger for profile in profiles], turn.now, rule.days)
+    return points_by_day(turn.counting(one).scorecard, [profile.ledger for profile in profiles], turn.now, rule.days)
 
 
 def _report(turn: Turn, key: str, one: Person, days: dict[int, int], *, told: bool) -> None:
@@ -177,10 +177,10 @@ def _tell(
     """Says that the person, or by it its account, spiked: with the story that goes with a handoff. Nothing of somebody
     who is no lead any more."""
     lead, membership = one.lead, one.membership
-    judgement = judge(profiles_of(one), turn.rules, max(turn.now, lead.judged_at))
+    judgement = turn.definitions.judge(profiles_of(one), max(turn.now, lead.judged_at))
     if judgement.stop is not None:
         return
-    story, versions = story_of(membership.story), turn.rules.versions_content
+    story, versions = story_of(membership.story), judgement.rules.versions_content
     subject = membership.account or key
     data: dict[str, object] = {
         "subject": subject,

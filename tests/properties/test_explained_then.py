@@ -181,7 +181,7 @@ def test_the_score_as_it_was_is_the_one_that_was_published(seed: int) -> None:
             assert said(again[-1]) == said(told[-1])
             assert one is not None
             assert one.root is None
-            score = weighed(one, past.rules, at, again)
+            score = weighed(one, past.definitions, at, again)
             assert adds_up(score)
             if score.versions != told[-1].versions:  # judged anew at its next event
                 continue
@@ -209,8 +209,8 @@ def test_what_the_topics_have_lost_is_said() -> None:
     compacted = rebuilt(
         KEYS, [each for each in records if each != manifests[0]], middle, world.clock.scale, held(world)
     )
-    assert "the definition in force then is no longer on the topic; judged by version 2" in compacted.notes[0]
-    assert compacted.rules.definition.version == 2
+    assert "the definition in force then is no longer on the topic; judged by small version 2," in compacted.notes[0]
+    assert [each.definition.version for each in compacted.definitions.rules] == [2]
 
 
 def test_an_event_under_another_key_is_found_where_it_was_sent_on() -> None:
@@ -220,5 +220,6 @@ def test_an_event_under_another_key_is_found_where_it_was_sent_on() -> None:
     past = then(world, world.clock.now())
     assert past.notes == []
     assert [
-        line.points for line in weighed(past.people[key_of(email("ada"))], past.rules, world.clock.now(), []).lines
+        line.points
+        for line in weighed(past.people[key_of(email("ada"))], past.definitions, world.clock.now(), []).lines
     ] == [30]

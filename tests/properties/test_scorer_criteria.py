@@ -17,7 +17,7 @@ from services.scorer.profile import Profile
 from services.scorer.qualification import Judgement, judge, next_change
 from services.scorer.reading import rounded
 from services.scorer.turn import profiles_of
-from tests.properties.test_scorer_fold import CONTEXTS, JUDGES, both_definitions, record
+from tests.properties.test_scorer_fold import CONTEXTS, JUDGES, each_set, record
 from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RICH_RULES
 
 MINUTE = 60_000
@@ -165,7 +165,7 @@ ACT = st.fixed_dictionaries(
 WATCHED_H = 30 * 24
 
 
-@both_definitions
+@each_set
 @settings(max_examples=60, deadline=None)
 @given(acts=st.lists(ACT, min_size=1, max_size=12))
 def test_timers_alone_tell_every_change_of_grade_in_its_hour(definition: str, acts: list[dict[str, Any]]) -> None:
@@ -187,4 +187,4 @@ def test_timers_alone_tell_every_change_of_grade_in_its_hour(definition: str, ac
     grade = ""
     for each in range(NOW // HOUR, NOW // HOUR + WATCHED_H):
         grade = told.get(each, grade)
-        assert judge(profiles_of(one), JUDGES[definition], each * HOUR).grade == grade, each - NOW // HOUR
+        assert JUDGES[definition].judge(profiles_of(one), each * HOUR).grade == grade, each - NOW // HOUR

@@ -21,12 +21,25 @@ from services.scorer import person
 from services.scorer.ledger import ALL, Ledger, add, advance, is_too_late
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack
-from services.scorer.qualification import judge
 from services.scorer.reading import read_line
+from services.scorer.scope import together
 from services.scorer.turn import profiles_of
-from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, RICH, RICH_RULES, RULES, configured, contract
+from tests.unit.scorer.world import (
+    BIG,
+    BOTH,
+    DAY,
+    HOUR,
+    KEYS,
+    NOW,
+    RICH,
+    RICH_RULES,
+    RULES,
+    SIGNED,
+    configured,
+    contract,
+)
 
-SMALL, EVERY_KIND = "small", "every kind of criterion"
+SMALL, EVERY_KIND, SEVERAL = "small", "every kind of criterion", "two for different people"
 START = NOW - 29 * DAY
 ACTIONS = ("page_viewed", "email_clicked", "demo_requested", "careers_viewed", "joined", "unknown_action")
 ACT = st.fixed_dictionaries(
@@ -53,9 +66,9 @@ TRAITS = st.fixed_dictionaries(
 EVENTS = st.lists(ACT | TRAITS, min_size=1, max_size=40)
 
 
-CONTEXTS = {SMALL: configured(), EVERY_KIND: configured(RICH)}
-JUDGES = {SMALL: RULES, EVERY_KIND: RICH_RULES}
-both_definitions = pytest.mark.parametrize("definition", CONTEXTS)
+CONTEXTS = {SMALL: configured(), EVERY_KIND: configured(RICH), SEVERAL: configured(BIG, SIGNED)}
+JUDGES = {SMALL: together([RULES]), EVERY_KIND: together([RICH_RULES]), SEVERAL: BOTH}
+each_set = pytest.mark.parametrize("definition", CONTEXTS)
 
 
 def record(index: int, event: dict[str, Any], taken_in: int) -> LogRecord:
@@ -92,7 +105,7 @@ def folded(state: dict[bytes, bytes], definition: str) -> dict[bytes, tuple[byte
         if not key.startswith(person.PREFIX):
             continue
         one = person.unpack(packed)
-        judgement = judge(profiles_of(one), JUDGES[definition], NOW + DAY)
+        judgement = JUDGES[definition].judge(profiles_of(one), NOW + DAY)
         found[key] = (pack(one.profile), judgement.fit, judgement.engagement, judgement.grade)
     return found
 
@@ -109,7 +122,7 @@ def mixed_up(draw: st.DrawFn) -> tuple[list[LogRecord], list[list[LogRecord]]]:
     return straight, [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
 
 
-@both_definitions
+@each_set
 @settings(max_examples=500, deadline=None)
 @given(logs=mixed_up())
 def test_any_order_any_repeats_any_cut_give_the_same_bytes_and_score(
@@ -120,7 +133,7 @@ def test_any_order_any_repeats_any_cut_give_the_same_bytes_and_score(
     assert folded(one, definition) == folded(other, definition)
 
 
-@both_definitions
+@each_set
 @settings(max_examples=100, deadline=None)
 @given(events=EVENTS, cuts=st.lists(st.integers(0, 40), max_size=6))
 def test_decisions_do_not_depend_on_how_the_log_is_cut(
@@ -136,7 +149,7 @@ def test_decisions_do_not_depend_on_how_the_log_is_cut(
     assert cut.dead_letters == whole.dead_letters == []
 
 
-@both_definitions
+@each_set
 @settings(max_examples=200, deadline=None)
 @given(events=EVENTS)
 def test_skipping_the_full_reading_never_misses_a_decision(definition: str, events: list[dict[str, Any]]) -> None:
@@ -165,7 +178,7 @@ def summary(send: Send) -> tuple[str, bytes, object]:
     return send.topic, send.key, data
 
 
-@both_definitions
+@each_set
 @settings(max_examples=100, deadline=None)
 @given(events=EVENTS)
 def test_the_ledger_sums_to_the_score(definition: str, events: list[dict[str, Any]]) -> None:

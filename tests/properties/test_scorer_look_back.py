@@ -110,13 +110,13 @@ def test_days_without_ids_stay_as_they_are_known() -> None:
 
 def test_what_is_new_and_what_was_changed_is_named() -> None:
     known, rich = read(signed(DEFINITION), "known"), read(RICH, "rich")
-    assert new_in(rich, known) == ["then_demo", "back_to_jobs", "quiet", "gone", "view"], "view: its first time, too"
-    assert new_in(rich, None) == [*[each.id for each in rich.engagement], "then_demo", "back_to_jobs", "quiet", "gone"]
+    assert new_in(rich, [known]) == ["then_demo", "back_to_jobs", "quiet", "gone", "view"], "view: its first time, too"
+    assert new_in(rich, []) == [*[each.id for each in rich.engagement], "then_demo", "back_to_jobs", "quiet", "gone"]
     assert changed_in(rich, known) == []
     other = read(signed(DEFINITION.replace("/pricing}, points: 6", "/prices}, points: 9")), "other")
     assert changed_in(other, known) == ["pricing"]
     assert changed_in(read(signed(DEFINITION.replace("points: 30", "points: 35")), "dearer"), known) == []
-    assert new_in(read(signed(DEFINITION.replace("id: click", "id: clicked")), "renamed"), known) == ["clicked"]
+    assert new_in(read(signed(DEFINITION.replace("id: click", "id: clicked")), "renamed"), [known]) == ["clicked"]
 
 
 def test_only_what_is_within_the_look_back_and_after_an_erasure_is_counted() -> None:

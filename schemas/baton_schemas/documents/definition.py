@@ -193,6 +193,9 @@ class LeadDefinition(Document):
 
     name: Slug
     version: Annotated[int, Field(ge=1)]
+    applies_to: Condition | None = Field(
+        default=None, description="whom it is for, by traits, where several are in force; absent: everybody else"
+    )
     fit: list[FitCriterion]
     engagement: Annotated[list[EngagementCriterion], Field(min_length=1)]
     sequences: list[SequenceCriterion] = []
@@ -276,6 +279,8 @@ class LeadDefinition(Document):
 
     def conditions(self) -> Iterable[tuple[Literal["trait", "event"], str, Condition, Sequence[str]]]:
         """Every condition with what it looks at, where it stands, and the actions whose events it is asked of."""
+        if self.applies_to is not None:
+            yield "trait", "applies_to", self.applies_to, ()
         for index, criterion in enumerate(self.fit):
             yield "trait", f"fit.{index}.when", criterion.when, ()
         for index, act in enumerate(self.engagement):
@@ -322,7 +327,7 @@ def _looks_at(kind: Literal["trait", "event"], place: str, condition: Condition)
     if kind == "event" and "traits" in roots:
         raise ValueError(f"{place}: cel: looks at traits; engagement looks at the `event`")
     if kind == "trait" and (condition.property or condition.field):
-        raise ValueError(f"{place}: looks at an event; fit and disqualifiers test a `trait`")
+        raise ValueError(f"{place}: looks at an event; applies_to, fit and disqualifiers test a `trait`")
     if kind == "event" and condition.trait:
         raise ValueError(f"{place}: looks at a trait; engagement tests a `property` or `field` of the event")
     for part in condition.parts():

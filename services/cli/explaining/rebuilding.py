@@ -28,13 +28,13 @@ from services.runtime.processor import Globals
 from services.runtime.record import LogRecord
 from services.scorer import person
 from services.scorer.configuration import ERASURES_TOPIC, MODELS_TOPIC, compiled
-from services.scorer.definition import Rules
 from services.scorer.engagement import ENGAGEMENT
 from services.scorer.hops import Linked
 from services.scorer.identity import Keyring
 from services.scorer.person import Person
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack
+from services.scorer.scope import Definitions
 
 GLOBALS = (CONFIG_TOPIC, MODELS_TOPIC, ERASURES_TOPIC)
 INPUTS = ("crm.facts", "engagement.bulk", "engagement.events", "engagement.linked", "leads.recycled")
@@ -50,7 +50,7 @@ class Rebuilt:
 
     people: Mapping[str, Person]
     scored: Sequence[LeadScored]
-    rules: Rules
+    definitions: Definitions
     tables: Globals
     notes: Sequence[str]
 
@@ -89,16 +89,16 @@ def rebuilt(
     engine.advance(max(0, at - engine.clock.now()))
     engine.run_until_idle()
     tables = Tables(engine.log).snapshot(scorer.globals)
-    rules, people = scorer.in_force.rules(tables), _people(engine)
+    definitions, people = scorer.in_force.definitions(tables), _people(engine)
     scored = [data for record in engine.records("leads.scored") if isinstance(data := contract_of(record), LeadScored)]
-    notes = _doubts(ordered, scale, at, rules, since)
+    notes = _doubts(ordered, scale, at, definitions, since)
     _run(engine, rest[len(before) :])
     engine.run_until_idle()
     if not _same(held, _people(engine)):
         notes.append(
             "the topics no longer hold all that this person did (or do not yet): the score as it was may differ"
         )
-    return Rebuilt(people, scored, rules, tables, notes)
+    return Rebuilt(people, scored, definitions, tables, notes)
 
 
 def _run(engine: MemoryEngine, records: Sequence[LogRecord]) -> None:
@@ -152,13 +152,14 @@ def _first_set(ordered: Sequence[LogRecord]) -> tuple[list[LogRecord], int]:
     raise UserError(problem, fix="baton apply config/")
 
 
-def _doubts(ordered: Sequence[LogRecord], scale: TimeScale, at: int, rules: Rules, since: int) -> list[str]:
+def _doubts(ordered: Sequence[LogRecord], scale: TimeScale, at: int, judges: Definitions, since: int) -> list[str]:
     """Which words on what judged then are no longer on the topics."""
     notes = []
     if scale.at(since) > at:
+        judged_by = ", ".join(f"{each.definition.name} version {each.definition.version}" for each in judges.rules)
         notes.append(
-            f"the definition in force then is no longer on the topic; judged by version "
-            f"{rules.definition.version}, applied {format_time(scale.at(since))}"
+            f"the definition in force then is no longer on the topic; judged by {judged_by}, "
+            f"applied {format_time(scale.at(since))}"
         )
     models = [
         model

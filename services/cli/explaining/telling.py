@@ -18,7 +18,7 @@ from services.runtime.config_set import BrokenSetError
 from services.runtime.errors import UserError
 from services.runtime.processor import Globals
 from services.scorer.configuration import MODELS_TOPIC, compiled
-from services.scorer.definition import Rules
+from services.scorer.scope import Definitions
 
 
 def as_it_is(found: Found, life: Life, tables: Globals, now: int) -> Explained:
@@ -30,7 +30,7 @@ def as_it_is(found: Found, life: Life, tables: Globals, now: int) -> Explained:
         note = "the scorer holds nothing of this person: it was erased, or is older than what the topics keep"
         return _document(found.asked, found.root, found.linked, now, None, life, life.said, [note])
     now = max(now, one.lead.judged_at)
-    score = weighed(one, _rules(tables), now, life.said, _model_at(tables))
+    score = weighed(one, _definitions(tables), now, life.said, _model_at(tables))
     notes = _to_be_judged(score, life.said)
     return _document(found.asked, found.root, found.linked, now, score, life, life.said, notes)
 
@@ -45,7 +45,7 @@ def as_it_was(found: Found, life: Life, past: Rebuilt, then: int) -> Explained:
     if life.said and (not said or _differ(life.said[-1], said[-1])):
         told = life.said[-1]
         notes.append(f"what was published then: grade {told.grade}, {told.score:g} points, at {format_time(told.at)}")
-    score = weighed(one, past.rules, then, said, _model_at(past.tables))
+    score = weighed(one, past.definitions, then, said, _model_at(past.tables))
     notes += _to_be_judged(score, said)
     return _document(found.asked, root, linked, then, score, life, said, notes, was=True)
 
@@ -89,7 +89,7 @@ def _document(
     )
 
 
-def _rules(tables: Globals) -> Rules:
+def _definitions(tables: Globals) -> Definitions:
     try:
         return compiled(tables)
     except (BrokenSetError, ValidationError) as error:

@@ -11,7 +11,6 @@ from services.cli.explaining.document import Bar, Evidence, NextChange, Score, S
 from services.cli.explaining.moving import movements
 from services.scorer import rest
 from services.scorer.criteria import SCALE, EngagementRule, Rule, SequenceRule
-from services.scorer.definition import Rules
 from services.scorer.explanation import kind_of, label_of, missing
 from services.scorer.fit import FitRule
 from services.scorer.ledger import HOUR_MS, ID_BYTES
@@ -20,15 +19,19 @@ from services.scorer.person import Person
 from services.scorer.profile import Act, Profile, acts_of, later
 from services.scorer.qualification import Judgement, judge, letter, next_change, number, tier_of
 from services.scorer.reading import Reading, rounded
+from services.scorer.scope import Definitions
 from services.scorer.turn import profiles_of
 
 _MOST_EVIDENCE = 3
 _MOST_SUGGESTED = 2
 
 
-def weighed(one: Person, rules: Rules, now: int, said: Sequence[LeadScored], model_at: int | None = None) -> Score:
+def weighed(
+    one: Person, definitions: Definitions, now: int, said: Sequence[LeadScored], model_at: int | None = None
+) -> Score:
     """The score of a root at `now` (Baton ms). `said` are its scores as they were published, oldest first."""
-    judgement = judge(profiles_of(one), rules, now)
+    judgement = definitions.judge(profiles_of(one), now)
+    rules = judgement.rules
     lines = [*_fit_bars(judgement), *_engagement_bars(judgement)]
     return Score(
         grade=judgement.grade,

@@ -62,16 +62,6 @@ def test_a_definition_whose_signer_is_listed_no_more_leaves_the_last_in_force() 
     assert world.engine.observed["baton_config_refused_total", ("scorer",)] == 2
 
 
-def test_two_definitions_at_once_are_refused() -> None:
-    world = World()
-    world.act(ADA, "joined")
-    world.run()
-    world.apply(SIGNED, signed(DEFINITION.replace("name: small", "name: other")))
-    world.act(ADA, "joined")
-    world.run()
-    assert "one lead definition" in (world.processor.in_force.refusal or "")
-
-
 def test_a_new_definition_and_model_judge_at_the_next_event_or_timer() -> None:
     world = World()
     world.traits(ADA, seniority="vp")

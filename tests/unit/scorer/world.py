@@ -25,7 +25,8 @@ from services.scorer.identity import Keyring
 from services.scorer.person import Person
 from services.scorer.processors import ScorerProcessor
 from services.scorer.profile import pack as pack_profile
-from services.scorer.qualification import Judgement, judge
+from services.scorer.qualification import Judgement
+from services.scorer.scope import together
 from services.scorer.turn import profiles_of
 from tests.signing import LISTED, SIGNERS, signed
 
@@ -100,6 +101,15 @@ required:""",
 )
 RICH_RULES: Rules = compile_rules(read(RICH, "test"), None, check_signed(read(RICH, "test"), LISTED))
 
+BIG = signed(
+    RICH.partition("signatures:")[0].replace(
+        "name: rich\nversion: 1", "name: big\nversion: 1\napplies_to: {trait: employees, gt: 5000}"
+    )
+)
+"""For big companies, beside SIGNED for everybody else."""
+BOTH = together(
+    [compile_rules(read(text, "test"), None, check_signed(read(text, "test"), LISTED)) for text in (BIG, SIGNED)]
+)
 
 CAMPAIGNS = """
 campaigns:
@@ -220,7 +230,7 @@ class World:
         one = self.person(key)
         assert one is not None
         assert one.root is None
-        return judge(profiles_of(one), RULES, self.clock.now() if now is None else now)
+        return together([RULES]).judge(profiles_of(one), self.clock.now() if now is None else now)
 
     def roots(self) -> dict[str, tuple[str, int, int]]:
         """Grade, fit and engagement of every root, read now."""
@@ -241,12 +251,12 @@ class World:
         return sorted(key[2:].decode() for key in self.engine.state("scorer") if key.startswith(person.PREFIX))
 
 
-def configured(text: str = SIGNED) -> Context:
-    """A context of one partition with a signed definition in force."""
-    items = [
-        ConfigItem(kind="definition", name="small", digest=digest_of(text), text=text),
-        ConfigItem(kind="signers", name="signers", digest=digest_of(SIGNERS), text=SIGNERS),
-    ]
+def configured(*texts: str) -> Context:
+    """A context of one partition with signed definitions in force, the small one if none is given."""
+    items = [ConfigItem(kind="signers", name="signers", digest=digest_of(SIGNERS), text=SIGNERS)]
+    for number, text in enumerate(texts or (SIGNED,)):
+        name = f"definition-{number}"
+        items.append(ConfigItem(kind="definition", name=name, digest=digest_of(text), text=text))
     entries = [ManifestEntry(kind=item.kind, name=item.name, digest=item.digest) for item in items]
     manifest = ConfigManifest(set_id=set_id_of(entries), entries=entries, applied_at=NOW)
     table = {item.key.encode(): item.to_json() for item in items} | {MANIFEST_KEY.encode(): manifest.to_json()}
