@@ -16,6 +16,7 @@ Section = tuple[str, list[str]]
 def sections(definition: LeadDefinition) -> Iterator[Section]:
     """Headings with their lines, in the order in which people read them."""
     said = definition.model_dump(mode="json", by_alias=True, exclude_none=True)
+    yield "whom it is for", [] if definition.applies_to is None else [plainly(said["applies_to"])]
     yield "who the person is (fit)", [_criterion(each) for each in said["fit"]]
     yield "what the person does (engagement)", [_criterion(each) for each in said["engagement"]]
     labels = {each.id: each.label for each in definition.engagement}
