@@ -60,14 +60,6 @@ def definitions_of(documents: Mapping[tuple[ConfigKind, str], str]) -> list[Lead
     return [definitions.read(text, name) for (kind, name), text in sorted(documents.items()) if kind == "definition"]
 
 
-def the_definition(documents: Mapping[tuple[ConfigKind, str], str]) -> tuple[str, str]:
-    """File name and text of a set's lead definition. Raises UserError when there is not exactly one."""
-    found = [(name, text) for (kind, name), text in documents.items() if kind == "definition"]
-    if len(found) != 1:
-        raise UserError(f"{len(found)} definitions", fix="one lead definition is in force at a time")
-    return found[0]
-
-
 def check_set(documents: Mapping[tuple[ConfigKind, str], str], folder: Path, *, signed: bool = True) -> None:
     """Raises UserError with every problem, one a line: `file:line: field: what is wrong`. A draft need not be
     `signed`."""

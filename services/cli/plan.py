@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from baton_schemas.documents.definition import LeadDefinition
-from services.cli.config_folder import Documents, check_set, read_folder, the_definition
+from services.cli.config_folder import Documents, check_set, definitions_of, read_folder
 from services.cli.home import cluster
 from services.cli.planning.both import both
 from services.cli.planning.comparing import compare
@@ -25,8 +25,9 @@ from services.runtime.processor import Globals
 from services.runtime.settings import Settings, load
 from services.scorer.coming import changed_in, new_in
 from services.scorer.configuration import model_of
-from services.scorer.definition import Rules, compile_rules, read
+from services.scorer.definition import compile_rules
 from services.scorer.identity import Keyring
+from services.scorer.scope import Definitions, together
 
 DAY_MS = 86_400_000
 _NO_SECRET = b"of a plan that looks at nobody's topics"
@@ -102,7 +103,7 @@ def _planned(
     most: int,
     advance: Callable[[int, int], None],
 ) -> Planned:
-    known, wanted = (read(text, name) for name, text in map(the_definition, (before, after)))
+    known, wanted = definitions_of(before), definitions_of(after)
     keyring = Keyring(settings.secret("person_key_secret") or _NO_SECRET, settings.person_key_id)
     times = [settings.scale.at(record.timestamp) for record in traffic.records[:1] + traffic.records[-1:]]
     since, until = (times[0], times[-1]) if times else (0, 0)
@@ -124,8 +125,8 @@ def _planned(
         reach=traffic.reach,
         events=sum(record.topic == EVENTS for record in traffic.records),
         refused=refused,
-        fresh=new_in(wanted, [known]),
-        clashing=changed_in(wanted, known),
+        fresh=list(dict.fromkeys(name for each in wanted for name in new_in(each, known))),
+        clashing=list(dict.fromkeys(name for each in wanted for one in known for name in changed_in(each, one))),
         comparison=compare(old, new, most=most),
         territories_before=territories_before,
         territories_after=territories_after,
@@ -134,9 +135,13 @@ def _planned(
     )
 
 
-def _scoring(definition: LeadDefinition, traffic: Traffic) -> Rules:
-    """The definition's rules, with the model where it is one of exactly this content."""
-    return compile_rules(definition, model_of(Globals(traffic.tables), definition.name))
+def _scoring(definitions: Sequence[LeadDefinition], traffic: Traffic) -> Definitions:
+    """The definitions' rules, each with the model where it is one of exactly this content. Raises UserError when there
+    are none."""
+    if not definitions:
+        raise UserError("no lead definition to compare with", fix="baton apply one, or name a folder: --against FOLDER")
+    models = Globals(traffic.tables)
+    return together([compile_rules(each, model_of(models, each.name)) for each in definitions])
 
 
 def _changed(before: Documents, after: Documents) -> dict[str, list[str]]:

@@ -12,8 +12,8 @@ from multiprocessing.sharedctypes import Synchronized
 from services.cli.planning.sides import Side, played
 from services.cli.planning.traffic import Traffic
 from services.runtime.clock import TimeScale
-from services.scorer.definition import Rules
 from services.scorer.identity import Keyring
+from services.scorer.scope import Definitions
 
 _LOOK_S = 0.2
 
@@ -22,7 +22,7 @@ _LOOK_S = 0.2
 class _Work:
     """What a child finds as it was when it was forked: nothing of it is sent."""
 
-    sides: tuple[Rules, ...]
+    sides: tuple[Definitions, ...]
     keyring: Keyring
     scale: TimeScale
     traffic: Traffic
@@ -34,8 +34,8 @@ _work: list[_Work] = []
 
 
 def both(
-    old: Rules,
-    new: Rules,
+    old: Definitions,
+    new: Definitions,
     keyring: Keyring,
     scale: TimeScale,
     traffic: Traffic,
@@ -43,8 +43,8 @@ def both(
     end: int,
     advance: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> tuple[Side, Side]:
-    """Plays the traffic under the old rules and under the new ones; once where they judge alike."""
-    sides = (old,) if old.judged == new.judged else (old, new)
+    """Plays the traffic under the old definitions and under the new ones; once where they judge alike."""
+    sides = (old,) if old.by_judged.keys() == new.by_judged.keys() else (old, new)
     context = multiprocessing.get_context("fork") if "fork" in multiprocessing.get_all_start_methods() else None
     done = tuple((context or multiprocessing.get_context()).Value("q", 0) for _ in sides)
     _work[:] = [_Work(sides, keyring, scale, traffic, end, done)]

@@ -17,10 +17,10 @@ from services.runtime.record import Batch, LogRecord
 from services.runtime.timers import Timers
 from services.scorer import person
 from services.scorer.configuration import InForce
-from services.scorer.definition import Rules
 from services.scorer.identity import Keyring
 from services.scorer.person import Person
 from services.scorer.processors import ScorerProcessor
+from services.scorer.scope import Definitions
 
 MOST = 500
 _HOPS = ("engagement.linked", "accounts.members", "accounts.signals")
@@ -28,13 +28,13 @@ _LIMITS = Limits(lambda _: 1 << 24, 1 << 24)
 
 
 class Given(InForce):
-    """Rules that are in force because somebody wants to know what they would do, signed or not."""
+    """Definitions in force because somebody wants to know what they would do, signed or not."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, definitions: Definitions) -> None:
         super().__init__()
-        self._given = rules
+        self._given = definitions
 
-    def rules(self, snapshot: Globals) -> Rules:  # noqa: ARG002
+    def definitions(self, snapshot: Globals) -> Definitions:  # noqa: ARG002
         return self._given
 
 
@@ -44,7 +44,7 @@ class Replay:
 
     def __init__(
         self,
-        rules: Rules,
+        definitions: Definitions,
         keyring: Keyring,
         scale: TimeScale,
         *,
@@ -52,7 +52,7 @@ class Replay:
         told: Callable[[Send], None],
     ) -> None:
         self._scorer = ScorerProcessor(keyring)
-        self._scorer.in_force = Given(rules)
+        self._scorer.in_force = Given(definitions)
         self._context = Context(0, 1, Globals(tables), scale)
         self._state: dict[bytes, bytes] = {}
         self._timers = Timers()

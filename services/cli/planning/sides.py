@@ -13,9 +13,8 @@ from services.runtime.clock import TimeScale
 from services.runtime.effects import Send
 from services.runtime.record import LogRecord
 from services.scorer.criteria import GroupRule
-from services.scorer.definition import Rules
 from services.scorer.identity import Keyring
-from services.scorer.qualification import judge
+from services.scorer.scope import Definitions
 from services.scorer.turn import profiles_of
 
 _TYPE = LeadQualified.TYPE.encode()
@@ -67,7 +66,7 @@ class _Qualified(msgspec.Struct):
 
 
 def played(
-    rules: Rules,
+    definitions: Definitions,
     keyring: Keyring,
     scale: TimeScale,
     records: Sequence[LogRecord],
@@ -83,14 +82,14 @@ def played(
         if dict(send.headers)["ce_type"] == _TYPE:
             leads.append(_lead(send.value or b""))
 
-    replay = Replay(rules, keyring, scale, tables=tables, told=told)
+    replay = Replay(definitions, keyring, scale, tables=tables, told=told)
     replay.run(records, done)
     replay.advance(end)
     people = {}
     for key, one in replay.people():
         if one.root is not None or not one.lead.judged:
             continue
-        judgement = judge(profiles_of(one), rules, max(end, one.lead.judged_at))
+        judgement = definitions.judge(profiles_of(one), max(end, one.lead.judged_at))
         lines = {line.id: line.points for line in judgement.fit_lines}
         lines |= {
             each.rule.id: each.points for each in judgement.readings if each.points or isinstance(each.rule, GroupRule)

@@ -20,11 +20,10 @@ from services.runtime.record import LogRecord
 from services.scorer import person
 from services.scorer.person import Person
 from services.scorer.processors import ScorerProcessor
-from services.scorer.qualification import judge
 from services.scorer.turn import profiles_of
 from tests.signing import SIGNERS
 from tests.unit.cli.whole import ROOT
-from tests.unit.scorer.world import DAY, KEYS, RICH, RICH_RULES, World
+from tests.unit.scorer.world import BIG, BOTH, DAY, KEYS, SIGNED, World
 
 START = parse_time("2026-03-02T00:00:00Z")
 
@@ -44,7 +43,7 @@ def traffic() -> list[LogRecord]:
 def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes, str, bool]]:
     found = {}
     for key, one in people:
-        judgement = judge(profiles_of(one), RICH_RULES, at)
+        judgement = BOTH.judge(profiles_of(one), at)
         known = person.pack(Person(profile=one.profile))
         found[key] = (judgement.grade, judgement.score, known, one.lead.grade, one.lead.qualified)
     return found
@@ -53,13 +52,13 @@ def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str,
 def test_it_comes_to_what_the_memory_engine_comes_to() -> None:
     records, end = traffic(), START + 40 * DAY
     qualified: list[Send] = []
-    replay = Replay(RICH_RULES, KEYS, TimeScale(), tables={}, told=qualified.append)
+    replay = Replay(BOTH, KEYS, TimeScale(), tables={}, told=qualified.append)
     replay.run(records)
     replay.advance(end)
 
-    world = World(RICH, partitions=1)
+    world = World("", partitions=1)
     world.engine = MemoryEngine([ScorerProcessor(KEYS)], clock=ManualClock(START), partitions=1, max_batch=1)
-    world.apply(RICH)
+    world.apply(BIG, SIGNED)
     for record in records:
         world.engine.advance(max(0, record.timestamp - world.engine.clock.now()))
         world.engine.publish(record.topic, record.key, record.value, record.headers)
