@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from baton_schemas.documents.definition import Team
+from baton_schemas.documents.definition import TEAMS, Team
 from baton_schemas.documents.signers import Signers
 from services.cli.definitions.text import sign
 from services.runtime.documents import parse
@@ -35,3 +35,12 @@ def signed_by(team: Team, text: str, *, at: int = AT) -> str:
 def signed(text: str) -> str:
     """The definition, signed by both teams."""
     return signed_by("sales", signed_by("marketing", text))
+
+
+def signed_by_others(text: str) -> tuple[str, str]:
+    """The definition signed by two people of whom nobody has heard, and the list that names them."""
+    keys = {team: Ed25519PrivateKey.generate() for team in TEAMS}
+    signers = "".join(f'{team}: [{{name: New, key: "{public_line(key)}"}}]\n' for team, key in keys.items())
+    for key in keys.values():
+        text, _ = sign(text, key, parse(Signers, signers, "signers.yaml"), at=AT, where="definition.yaml")
+    return text, signers

@@ -84,15 +84,16 @@ class DefinitionProposed(Contract):
 
 
 class DefinitionComing(Contract):
-    """A signed lead definition that will be in force when a look-back is done. Until then scorers count for its
-    criteria, and judge by the one in force."""
+    """A signed lead definition that will be in force when a look-back is done, and the list of who may sign that comes
+    with it. Until then scorers count for its criteria, and judge by what is in force."""
 
     TYPE: ClassVar[str] = "baton.definition.coming.v1"
 
     name: Name
     version: int = Field(ge=1)
     digest: Name
-    text: str = Field(max_length=900_000)
+    text: str = Field(max_length=800_000)
+    signers: str = Field(max_length=100_000)
     at: Time
     by: Name | None = None
 

@@ -29,9 +29,10 @@ from services.runtime.config_set import CONFIG_TOPIC
 from services.runtime.effects import Send
 from services.runtime.errors import UserError
 from services.runtime.kafka.log_client import LogClient
+from services.runtime.processor import Globals
 from services.runtime.settings import Settings
 from services.scorer.coming import new_in
-from services.scorer.configuration import ERASURES_TOPIC, erased_at
+from services.scorer.configuration import ERASURES_TOPIC, coming_in, erased_at
 from services.scorer.definition import compile_rules, read
 from services.scorer.identity import Keyring
 from services.scorer.intake import HORIZON_MS
@@ -70,9 +71,9 @@ async def look_back(
     keyring = Keyring(settings.required_secret("person_key_secret"), settings.person_key_id)
     async with LogClient(settings) as client:
         coming, text, criteria = _coming(documents, in_force(await client.table(CONFIG_TOPIC)))
-        signers = read_signers({n: t for (kind, n), t in documents.items() if kind == "signers"})
-        rules = compile_rules(coming, None, check_signed(coming, signers))
-        read_to = await _announce(client, coming, text, clock.now(), by)
+        signers = {name: each for (kind, name), each in documents.items() if kind == "signers"}
+        rules = compile_rules(coming, None, check_signed(coming, read_signers(signers)))
+        read_to = await _announce(client, coming, text, next(iter(signers.values())), clock.now(), by)
         await _noted(client, settings, read_to, clock.now())
         erasures = await client.table(ERASURES_TOPIC)
         recount = Recount(
@@ -99,7 +100,7 @@ async def look_back(
         await _paced(client, nudges, per_second, lambda done: advance(people + done, 2 * people))
         await _worked_off(settings)
     return LookedBack(
-        changes=changes,
+        changes=msgspec.structs.replace(changes, fresh=[]),
         criteria=criteria,
         since=recount.since,
         events=recount.events,
@@ -133,12 +134,19 @@ async def _end(client: LogClient) -> int:
     return max([each.offset async for each in client.read(CONFIG_TOPIC)], default=-1) + 1
 
 
-async def _announce(client: LogClient, coming: LeadDefinition, text: str, now: int, by: str | None) -> int:
-    """Says which definition is coming; answers what a reader must have read to know."""
+async def _announce(
+    client: LogClient, coming: LeadDefinition, text: str, signers: str, now: int, by: str | None
+) -> int:
+    """Says which definition is coming; answers what a reader must have read to know. Raises UserError when the scorer
+    will not count for it."""
     digest = content_digest(coming)
-    data = DefinitionComing(name=coming.name, version=coming.version, digest=digest, text=text, at=now, by=by)
+    data = DefinitionComing(
+        name=coming.name, version=coming.version, digest=digest, text=text, signers=signers, at=now, by=by
+    )
     headers, value = envelop(data, id=f"{COMING_KEY}@{digest[:16]}:{now}", source=SOURCE, time=now)
     await client.write(Send(CONFIG_TOPIC, COMING_KEY.encode(), value, headers))
+    if coming_in(Globals({CONFIG_TOPIC: await client.table(CONFIG_TOPIC)})) != coming:
+        raise UserError(f"definition {coming.name}: is not counted for", fix="apply it again: something else is coming")
     return await _end(client)
 
 

@@ -16,7 +16,7 @@ from baton_schemas.documents.campaigns import Campaigns
 from baton_schemas.documents.definition import LeadDefinition
 from baton_schemas.feedback import ModelPublished
 from services.runtime.agreement import agreed_in, check_signed, read_signers
-from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, ConfigSet, active_set
+from services.runtime.config_set import CONFIG_TOPIC, BrokenSetError, active_set
 from services.runtime.documents import parse
 from services.runtime.errors import Transient, UserError
 from services.runtime.processor import Globals
@@ -62,7 +62,7 @@ def compiled(snapshot: Globals) -> Definitions:
     found = active_set(snapshot)
     if not found.of("definition"):
         raise UserError("no configuration", fix="run `baton apply config/`")
-    coming = _coming(snapshot, found)
+    coming = coming_in(snapshot)
     campaigns = compile_campaigns(
         parse(Campaigns, text, f"campaigns/{name}") for name, text in found.of("campaigns").items()
     )
@@ -74,14 +74,16 @@ def compiled(snapshot: Globals) -> Definitions:
     return known if coming is None else known.counting_for(coming)
 
 
-def _coming(snapshot: Globals, found: ConfigSet) -> LeadDefinition | None:
-    """The definition that a look-back counts for, if both teams signed it; any other counts for nothing."""
+def coming_in(snapshot: Globals) -> LeadDefinition | None:
+    """The definition that a look-back counts for, if people of both teams signed it who may when it is in force; any
+    other counts for nothing."""
     packed = snapshot.table(CONFIG_TOPIC).get(COMING_KEY.encode())
     if packed is None:
         return None
     try:
-        coming = read(DefinitionComing.model_validate_json(packed).text, COMING_KEY)
-        check_signed(coming, read_signers(found.of("signers")))
+        said = DefinitionComing.model_validate_json(packed)
+        coming = read(said.text, COMING_KEY)
+        check_signed(coming, read_signers({"signers": said.signers}))
     except (ValidationError, UserError):
         return None
     return coming

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from services.runtime.kafka import admin
 from services.runtime.kafka.log_client import LogClient
 from services.runtime.settings import Settings, load
 from tests.scenarios.watching import ROOT
-from tests.signing import SIGNERS, signed
+from tests.signing import SIGNERS, signed, signed_by_others
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(170)]
 RUNNER = CliRunner()
@@ -114,6 +115,31 @@ async def publish(settings: Settings, sends: Iterator[Send]) -> None:
     assert await drained(settings, 60.0, ("scorer",))
 
 
+@contextmanager
+def visitors(settings: Settings) -> Iterator[list[int]]:
+    """Somebody new reads how we compare every few milliseconds, all the while."""
+    came: list[int] = []
+    gone = threading.Event()
+
+    async def come() -> None:
+        async with LogClient(settings) as client:
+            while not gone.is_set():
+                who = {"email": f"visitor-{len(came)}@example.com"}
+                data = EngagementRecorded.model_validate({"person": who, "action": "comparison_read"})
+                headers, value = envelop(data, id=f"v{len(came)}", source="/site", time=SystemClock().now())
+                await client.write(Send("engagement.events", b"visitors", value, headers))
+                came.append(1)
+                await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=lambda: asyncio.run(come()))
+    thread.start()
+    try:
+        yield came
+    finally:
+        gone.set()
+        thread.join()
+
+
 async def qualified(settings: Settings) -> list[LeadQualified]:
     async with LogClient(settings) as client:
         records = [record async for record in client.read("leads.qualified")]
@@ -144,11 +170,15 @@ def test_new_criteria_know_the_past_before_they_judge(settings: Settings, tmp_pa
         compared = planned["comparison"]
         assert (compared["leads_before"], compared["enters"], compared["leaves"]) == (1, PEOPLE // 10, 0)
 
-        found = json.loads(baton("apply", folder, "--look-back", "--per-second", "1000", "--json"))
-        assert found["criteria"] == ["comparison"]
-        assert found["people"] == PEOPLE
-        assert found["events"] == sum(found["until"].values()) == PEOPLE * 21 // 10 + 1
-        assert found["changes"]["applied"]
+        text, signers = signed_by_others((folder / "definition.yaml").read_text().partition("signatures:")[0])
+        (folder / "definition.yaml").write_text(text)
+        (folder / "signers.yaml").write_text(signers)
+        with visitors(settings) as came:
+            found = json.loads(baton("apply", folder, "--look-back", "--per-second", "1000", "--json"))
+        assert asyncio.run(drained(settings, 60.0, ("scorer",)))
+        assert (found["criteria"], found["changes"]["applied"], found["changes"]["fresh"]) == (["comparison"], True, [])
+        assert PEOPLE <= found["people"] < PEOPLE + len(came), "some came while it was read, some later"
+        assert found["events"] == sum(found["until"].values()) >= PEOPLE * 21 // 10 + 1
         after = asyncio.run(qualified(settings))
         assert [lead for lead in after if lead in before] == before
         entered = [lead for lead in after if lead not in before]
@@ -158,4 +188,4 @@ def test_new_criteria_know_the_past_before_they_judge(settings: Settings, tmp_pa
         assert "already" in baton("apply", folder)
     verdicts = {verdict.law: verdict for verdict in asyncio.run(verify(settings))}
     assert verdicts["applied_once"].holds, verdicts["applied_once"].text
-    assert verdicts["applied_once"].looked_at == PEOPLE
+    assert verdicts["applied_once"].looked_at == PEOPLE + len(came)

@@ -12,7 +12,7 @@ from baton_schemas.identity import LedgerRecounted
 from services.runtime.memory.engine import Stopped
 from services.scorer.definition import read
 from services.scorer.profile import Profile, pack
-from tests.signing import signed, signed_by
+from tests.signing import SIGNERS, signed, signed_by, signed_by_others
 from tests.unit.scorer.world import DAY, DEFINITION, SIGNED, World, email, key_of
 
 ANN = email("ann")
@@ -23,10 +23,15 @@ COMING = DEFINITION.replace(
 NEXT = signed(COMING.replace("version: 1", "version: 2"))
 
 
-def announce(world: World, text: str) -> None:
+def announce(world: World, text: str, signers: str = SIGNERS) -> None:
     definition = read(text, "coming")
     data = DefinitionComing(
-        name=definition.name, version=definition.version, digest=content_digest(definition), text=text, at=0
+        name=definition.name,
+        version=definition.version,
+        digest=content_digest(definition),
+        text=text,
+        signers=signers,
+        at=0,
     )
     world.tell("baton.config", COMING_KEY, data)
 
@@ -55,6 +60,15 @@ def test_what_is_coming_is_counted_and_judges_nobody() -> None:
     world.run()
     assert "talk" in lines(world)
     assert world.judgement(KEY).engagement == 0
+
+
+def test_what_comes_with_other_signers_is_counted_though_those_in_force_do_not_know_them() -> None:
+    text, signers = signed_by_others(COMING)
+    world = World()
+    announce(world, text, signers)
+    world.act(ANN, "talked")
+    world.run()
+    assert "talk" in lines(world)
 
 
 @pytest.mark.parametrize("text", [COMING, signed_by("sales", COMING)], ids=["unsigned", "by one team"])
