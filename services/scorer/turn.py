@@ -195,7 +195,7 @@ class Turn:
         traits = traits_known(profiles)
         rules = self.definitions.of(traits)
         same = lead.judged == rules.judged
-        judgement = judge(profiles, rules, now, readings if same else None, traits)
+        judgement = judge(profiles, rules, now, readings, traits)
         before = (lead.grade, lead.qualified if was_qualified is None else was_qualified)
         moved = scope.move(lead, rules.definition.name, self.definitions)
         keep_check = (

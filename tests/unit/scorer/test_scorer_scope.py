@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from baton_schemas.crm import AccountFacts, AccountStanding
 from baton_schemas.feedback import LeadRecycled
 from baton_schemas.leads import LeadQualified
 from services.runtime.errors import UserError
@@ -14,7 +15,7 @@ from services.scorer.definition import compile_rules, read
 from services.scorer.person import Lead, Standing
 from services.scorer.scope import MOST_ASIDE, MOST_DEFINITIONS, move, together
 from tests.signing import signed
-from tests.unit.scorer.world import BIG, BOTH, DAY, DEFINITION, MINUTE, SIGNED, World, email, key_of
+from tests.unit.scorer.world import BIG, BOTH, DAY, DEFINITION, MINUTE, SIGNED, World, account_of, email, key_of
 
 ADA, BEN = email("ada"), email("ben")
 KEY = key_of(ADA)
@@ -89,11 +90,73 @@ def test_what_forbids_a_person_takes_back_its_handoffs_under_every_definition() 
     world.run()
     announced = {each.handoff for each in world.qualified()}
     world.act(ADA, "unsubscribed")
+    world.traits(ADA, job_title="CTO")
+    world.run()
+    assert sorted(each.handoff for each in world.withdrawn()) == sorted(announced), "each of them once"
+    assert {each.reason for each in world.withdrawn()} == {"unsubscribed"}
+
+
+def moved_after_it_qualified(world: World, **traits: Any) -> set[str]:
+    """Ada has a handoff as a lead for small firms, and one for big firms, which judges; answers both."""
+    qualify(world, **SMALL_FIRM, **traits)
+    world.clock.advance(DAY)
+    world.traits(ADA, employees=9000)
+    world.act(ADA, "page_viewed", url="/pricing")
+    world.run()
+    announced = {each.handoff for each in world.qualified()}
+    assert len(announced) == 2
+    return announced
+
+
+def test_a_customer_is_withdrawn_once_under_every_definition() -> None:
+    world = both()
+    announced = moved_after_it_qualified(world, company_domain="acme.example")
+    account = account_of("acme.example")
+    standing = AccountStanding(owner="ann", customer_since=world.clock.now())
+    world.tell("crm.facts", account, AccountFacts(account=account, standing=standing, at=world.clock.now()))
+    world.run()
+    world.traits(ADA, job_title="CTO")
+    world.run()
+    assert sorted(each.handoff for each in world.withdrawn()) == sorted(announced)
+    assert {each.reason for each in world.withdrawn()} == {"customer"}
+
+
+def test_an_erasure_takes_back_its_handoffs_under_every_definition() -> None:
+    world = both()
+    announced = moved_after_it_qualified(world)
+    world.erase(KEY)
     world.act(ADA, "page_viewed")
     world.run()
-    assert {each.handoff for each in world.withdrawn()} == announced
-    assert {each.reason for each in world.withdrawn()} == {"unsubscribed"}
-    assert len(world.withdrawn()) == len(announced)
+    assert sorted(each.handoff for each in world.withdrawn()) == sorted(announced)
+
+
+def test_what_forbids_the_person_an_identity_belongs_to_takes_back_both_handoffs_of_the_identity() -> None:
+    world = both()
+    announced = moved_after_it_qualified(world)
+    world.clock.advance(MINUTE)
+    world.alias({"user_id": "u1"}, ADA)
+    world.run()
+    world.clock.advance(MINUTE)
+    world.act({"user_id": "u1"}, "unsubscribed")
+    world.run()
+    said = [each.handoff for each in world.withdrawn() if each.reason == "unsubscribed"]
+    assert sorted(said) == sorted(announced)
+
+
+def test_who_moves_is_told_of_by_its_new_definition_though_the_grade_is_the_same() -> None:
+    world = both()
+    world.traits(ADA, employees=10)
+    world.run()
+    world.clock.advance(MINUTE)
+    world.traits(ADA, employees=9000)
+    world.run()
+    assert [(each.grade, each.versions.definition) for each in world.scored(KEY)] == [("D4", "small"), ("D4", "big")]
+
+
+def test_what_is_told_to_owners_is_the_same_under_all_definitions() -> None:
+    alerting = compile_rules(read(alone("one", "", "version: 1\n", ALERTS.format(40)), "test"))
+    quiet = compile_rules(read(alone("two", SCOPE), "test"))
+    assert {rules.alerts for rules in together([quiet, alerting]).rules} == {alerting.alerts}
 
 
 def test_a_disqualifier_of_one_definition_leaves_what_another_announced() -> None:
@@ -107,12 +170,15 @@ def test_a_disqualifier_of_one_definition_leaves_what_another_announced() -> Non
 
 
 def test_an_action_that_ends_a_lead_ends_it_under_a_definition_that_does_not_name_it() -> None:
-    here = signed(DEFINITION.replace("  - {reason: unsubscribed, label: Opted out, action: unsubscribed}\n", ""))
-    world = both(here=here)
+    rule = "  - {reason: unsubscribed, label: Opted out, action: unsubscribed}\n"
+    here = signed(DEFINITION.replace(rule, ""))
+    there = alone("big", "applies_to: {trait: employees, gt: 5000}\n", "reason: unsubscribed", "reason: opted_out")
+    world = World("")
+    world.apply(signed(there), here)
     qualify(world, **SMALL_FIRM)
     world.act(ADA, "unsubscribed")
     world.run()
-    assert [each.reason for each in world.withdrawn()] == ["unsubscribed"]
+    assert [each.reason for each in world.withdrawn()] == ["opted_out"]
 
 
 def test_the_word_of_sales_is_for_the_definition_whose_handoff_it_was() -> None:
@@ -177,8 +243,8 @@ def test_a_definition_that_comes_first_takes_over_whom_it_applies_to_at_their_ne
     qualify(world, **BIG_FIRM)
     assert world.scored(KEY)[-1].versions.definition == "small"
     world.apply(BIG, SIGNED)
-    world.clock.advance(DAY)
-    world.act(ADA, "page_viewed", url="/pricing")
+    world.clock.advance(MINUTE)
+    world.act(ADA, "opened")
     world.run()
     assert world.scored(KEY)[-1].versions.definition == "big"
 
