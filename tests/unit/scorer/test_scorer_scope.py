@@ -90,6 +90,7 @@ def test_what_forbids_a_person_takes_back_its_handoffs_under_every_definition() 
     world.run()
     announced = {each.handoff for each in world.qualified()}
     world.act(ADA, "unsubscribed")
+    world.run()
     world.traits(ADA, job_title="CTO")
     world.run()
     assert sorted(each.handoff for each in world.withdrawn()) == sorted(announced), "each of them once"
@@ -134,12 +135,29 @@ def test_what_forbids_the_person_an_identity_belongs_to_takes_back_both_handoffs
     world = both()
     announced = moved_after_it_qualified(world)
     world.clock.advance(MINUTE)
-    world.alias({"user_id": "u1"}, ADA)
+    world.alias(BEN, ADA)
+    world.run()
+    one = world.person(KEY)
+    assert one is not None
+    assert one.root == key_of(BEN)
+    world.clock.advance(MINUTE)
+    world.act(BEN, "unsubscribed")
+    world.run()
+    said = [each.handoff for each in world.withdrawn() if (each.lead, each.reason) == (KEY, "unsubscribed")]
+    assert sorted(said) == sorted(announced)
+
+
+def test_an_erasure_of_whom_an_identity_belongs_to_takes_back_both_handoffs_of_the_identity() -> None:
+    world = both()
+    announced = moved_after_it_qualified(world)
+    world.clock.advance(MINUTE)
+    world.alias(BEN, ADA)
     world.run()
     world.clock.advance(MINUTE)
-    world.act({"user_id": "u1"}, "unsubscribed")
+    world.erase(key_of(BEN))
+    world.act(BEN, "page_viewed")
     world.run()
-    said = [each.handoff for each in world.withdrawn() if each.reason == "unsubscribed"]
+    said = [each.handoff for each in world.withdrawn() if (each.lead, each.reason) == (KEY, "erased")]
     assert sorted(said) == sorted(announced)
 
 
