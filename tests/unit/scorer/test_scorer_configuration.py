@@ -147,3 +147,19 @@ def test_the_scorer_needs_its_secret() -> None:
         processor(load(person_key_secret="", person_key_secret_file=None))
     wired = processor(load(person_key_secret="s"))
     assert (wired.name, wired.inputs[0]) == ("scorer", "engagement.events")
+
+
+def test_a_new_definition_under_which_the_grade_is_the_same_has_a_next_change_of_its_own() -> None:
+    world = World()
+    world.traits(ADA, seniority="vp")
+    world.act(ADA, "demo_requested")
+    world.run()
+    faster = "points: 30, half_life_days: 30, cap: 45"
+    assert faster in DEFINITION
+    world.apply(signed(DEFINITION.replace(faster, "points: 30, half_life_days: 2, cap: 45")))
+    world.act(ADA, "opened")
+    world.run()
+    before = world.scored(KEY)[-1]
+    world.engine.advance(2 * DAY)
+    world.engine.run_until_idle()
+    assert (before.grade, world.scored(KEY)[-1].grade) == ("B2", "B3")
