@@ -81,6 +81,7 @@ def of_profile(profile: Profile, read: Read) -> list[Step]:
         ("act", partial(acts, one)),
         ("ids", partial(ids, profile.ledger)),
         *of_the_past(one, read),
+        *of_these_days(one),
     ]
 
 
@@ -93,6 +94,12 @@ def of_the_past(profiles: Sequence[Profile], read: Read) -> list[Step]:
         ("time", partial(_times, profiles)),
         ("value", partial(_long_texts, profiles, VALUE_BYTES, lambda _: True)),
         ("day", partial(days, profiles, 0)),
+    ]
+
+
+def of_these_days(profiles: Sequence[Profile]) -> list[Step]:
+    """What goes last: what is known now."""
+    return [
         ("trait", partial(_traits, profiles)),
         ("criterion", partial(_criteria, profiles, lambda _: True)),
     ]

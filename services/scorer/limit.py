@@ -34,6 +34,7 @@ from services.scorer.giving_way import (
     give_way,
     of_profile,
     of_the_past,
+    of_these_days,
     uncounted,
     unread_traits,
 )
@@ -45,7 +46,7 @@ from services.scorer.scope import MOST_ASIDE, Definitions
 
 MOST_BYTES = 16_384
 """Of a person's packed state."""
-MOST_PROFILE = 8_192
+MOST_PROFILE = 9_216
 """Of an identity's packed profile, here and where it is published to."""
 _SPARE, _SPARE_PROFILE = 1024, 512
 """So much more is freed than must be, lest each event cuts a little."""
@@ -191,7 +192,9 @@ def _fit_others(one: Person, definitions: Definitions, own: int) -> Counter[Part
         ("claim", partial(_claims, one)),
         ("identity", partial(_taken_back, one)),
         *of_the_past(linked, read),
-        ("identity", partial(_identities, one, profiles)),
+        ("identity", partial(_identities, one, profiles, announced=False)),
+        *of_these_days(linked),
+        ("identity", partial(_identities, one, profiles, announced=True)),
         ("colleague", partial(_colleagues, one)),
     ]
     return give_way(steps, lambda: over() + _SPARE)
@@ -239,12 +242,12 @@ def _taken_back(one: Person) -> Iterator[Cut]:
             yield Cut((held.version, source), len(source) + len(held.via) + 12, partial(one.held.pop, source))
 
 
-def _identities(one: Person, profiles: dict[str, Profile]) -> Iterator[Cut]:
-    """Linked identities as a whole: those without a handoff first, then by when they were last active."""
+def _identities(one: Person, profiles: dict[str, Profile], *, announced: bool) -> Iterator[Cut]:
+    """Linked identities as a whole, with or without a handoff, by when they were last active."""
     for source, held in one.held.items():
-        if held.packed is not None:
-            size = len(source) + len(held.via) + len(held.packed) + 16
-            place = (held.handoff is not None, latest_act([profiles[source]]) or 0, source)
+        if held.packed is not None and (held.handoff is not None) is announced:
+            size = len(source) + len(held.via) + len(held.packed) + (16 + _STOP if announced else 16)
+            place = (latest_act([profiles[source]]) or 0, source)
             yield Cut(place, size, partial(_let_go, one, source))
 
 

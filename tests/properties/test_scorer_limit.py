@@ -246,7 +246,7 @@ def record(place: int, event: dict[str, Any]) -> LogRecord:
         kind = "baton.identity.ledger.v1"
         packed = b64encode(profile.pack(one)).decode()
         data = {"source": source, "version": place, "packed": packed, "via": source, "link_cause": "c"}
-        data |= {"linked_at": format_time(NOW), "handoff": f"h{place:024x}"}
+        data |= {"linked_at": format_time(NOW)} | ({"handoff": f"h{place:024x}"} if place % 9 == 0 else {})
     topic = "engagement.linked" if "linked" in event else "engagement.events"
     headers = to_headers(id=f"e{place}", source="/s", type=kind, time=FIRST + event.get("hour", 0) * HOUR)
     return LogRecord(topic, 0, place, NOW + place, KEY, json.dumps(data, ensure_ascii=False).encode(), headers)
@@ -289,7 +289,7 @@ def cuts(effects: Effects) -> Counter[tuple[str, ...]]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(EVENT.filter(lambda event: "linked" not in event), min_size=1, max_size=4))
 def test_an_event_lets_a_person_grow_by_no_more_than_is_taken_off(events: list[dict[str, Any]]) -> None:
     before = 0
