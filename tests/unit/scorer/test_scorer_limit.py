@@ -45,9 +45,9 @@ def test_traits_that_nobody_reads_go_first_the_longest_before_the_others() -> No
     for number in range(12):
         set_trait(one, f"unread_{number:02}", "y" * (500 + number), number, b"abcdef")
     before, kept = lines_of(one), dict(one.ledger.lines)
-    assert dict(fit(Person(one), RICH)[1]) == {"trait": 6}
+    assert dict(fit(Person(one), RICH)[1]) == {"trait": 8}
     assert "a" not in one.traits
-    assert [name for name in one.traits if name.startswith("unread")] == [f"unread_{number:02}" for number in range(7)]
+    assert [name for name in one.traits if name.startswith("unread")] == [f"unread_{number:02}" for number in range(5)]
     assert {"seniority", "message", "phone"} <= one.traits.keys()
     assert lines_of(one) == before
     assert one.ledger.lines == kept
