@@ -8,11 +8,11 @@ import pytest
 
 from services.runtime.metrics import CATALOGUE
 from services.scorer import person, profile
-from services.scorer.giving_way import Part, shortened
+from services.scorer.giving_way import Part, days, shortened
 from services.scorer.joining import join
 from services.scorer.ledger import ALL, Ledger, add, advance
 from services.scorer.limit import MOST_BYTES, MOST_PROFILE, fit, read_by
-from services.scorer.person import Held, Person
+from services.scorer.person import Engaged, Held, Lead, Link, Membership, Person
 from services.scorer.profile import Latest, Profile, pack_act, set_trait
 from services.scorer.reading import read_lines
 from services.scorer.scope import together
@@ -137,3 +137,33 @@ def test_parts_are_the_values_of_the_metrics_label() -> None:
 
 def test_an_empty_ledger_has_nothing_to_cut() -> None:
     assert not fit(Person(Profile(Ledger())), RICH)[1]
+
+
+def test_what_may_still_be_decided_has_its_place() -> None:
+    """A person at its limit is told to stop with the longest reason, and all that is overwritten is as long as it gets."""
+    one = Person(lived(31, each=19, names=(ALL, "view", "pricing", "click", "demo")))
+    packed = profile.pack(lived(9, each=1))
+    one.held = {f"k1.{n:032}": Held(1, f"k1.{n:032}", packed, f"h{n:024}") for n in range(60)}
+    fit(one, RICH)
+    assert one.held
+    one.lead = Lead("j" * 30, NOW, "A1", 999, True, 99, "h" * 25, True, 999, NOW, NOW, "c" * 128)
+    one.lead.stopped = {each.handoff or "": "r" * 128 for each in one.held.values()}
+    one.lead.merged = one.lead.last = "h" * 25
+    one.lead.rested_at = one.lead.rests_until = one.lead.announce_at = NOW
+    one.lead.rest_reason = one.lead.definition = "r" * 128
+    one.lead.history = [(NOW, "A1", 999)] * 6
+    one.membership = Membership("k1." + "a" * 32, 99, "t" * 120, 99, True, None)
+    one.engaged = Engaged(dict.fromkeys(range(20_000, 20_030), 99_999), (NOW, "A1"), 9, NOW, "k1." + "a" * 32, 9)
+    one.link, one.version, one.born = Link("k1." + "a" * 32, NOW, "c" * 128), 9, NOW
+    assert len(person.pack(one)) <= MOST_BYTES
+
+
+def test_a_criterion_of_which_no_day_is_left_is_gone_as_a_whole() -> None:
+    """What is left of it would say that it was met, and never when."""
+    one = lived(40, each=1)
+    advance(one.ledger, TODAY + 24 * 40)
+    add(one.ledger, ALL, TODAY + 24 * 40, b"latest")
+    for cut in list(days([one], 0)):
+        cut.take()
+    assert list(one.ledger.lines) == [ALL]
+    assert lines_of(one) == []
