@@ -7,6 +7,7 @@ is the same each time, and counts as not met: it never raises.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ from services.scorer import hot
 from services.scorer.operators import Answer
 
 T = TypeVar("T")
+_failed: Counter[str] = Counter()
+_NONE: Counter[str] = Counter()
 LONGEST_MATCHED = 2000
 """With `matches`, more characters than these are not looked at, in all that an expression names: a pattern takes its
 time for each of them."""
@@ -68,14 +71,27 @@ def _compiled(expression: str, seen: Callable[[T], dict[str, Any] | None]) -> Ca
             return False
         try:
             return execute(known) is True
+        except KeyError:  # a field is absent: that is usual
+            return False
         except Exception:  # noqa: BLE001  which types a wrong expression raises is the library's own affair
+            _failed[expression] += 1
             return False
         except BaseException as error:  # a panic of the library is no Exception
             if type(error).__name__ != "PanicException":
                 raise
+            _failed[expression] += 1
             return False
 
     return holds
+
+
+def take_failed() -> Counter[str]:
+    """How often which expression could not be evaluated, though all it looks at was there, since this was asked last."""
+    if not _failed:
+        return _NONE
+    failed = Counter(_failed)
+    _failed.clear()
+    return failed
 
 
 def program(expression: str) -> Any:

@@ -22,6 +22,7 @@ from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, erased_at
 from services.scorer.definition import AlertRule, Rules
 from services.scorer.engagement import Change
+from services.scorer.expressions import take_failed
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS
@@ -51,6 +52,7 @@ TIMER = "grade"
 EVENTS = "baton_events_total"
 ADJUSTED = "baton_events_adjusted_total"
 CUT = "baton_people_cut_total"
+UNEVALUATED = "baton_expressions_failed_total"
 REFUSED = "baton_config_refused_total"
 QUALIFIED = "baton_leads_qualified_total"
 WITHDRAWN = "baton_leads_withdrawn_total"
@@ -92,6 +94,9 @@ class Turn:
         self.effects.states.update(self.people.changes())
         self.effects.states.update(self.accounts.changes())
         self.effects.states.update(self._slots.changes())
+        for expression, number in take_failed().items():
+            for name in self.definitions.saying(expression):
+                self.count(UNEVALUATED, name, number=number)
         for part, number in self.limit.gone.items():
             self.count(CUT, part, number=number)
         for (metric, labels), number in self._counts.items():

@@ -52,6 +52,14 @@ _ALL = (
         (Label("how", values=("clamped", "full", "cut")),),
     ),
     Metric(
+        "baton_expressions_failed_total",
+        "counter",
+        "scorer",
+        "CEL conditions that could not be evaluated though what they look at was there (a text compared with a number): "
+        "they did not hold. By the criterion, disqualifier or persona that asks.",
+        (Label("criterion", limit=64),),
+    ),
+    Metric(
         "baton_people_cut_total",
         "counter",
         "scorer",

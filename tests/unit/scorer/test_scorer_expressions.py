@@ -187,3 +187,14 @@ def test_other_patterns_are_asked(pattern: str) -> None:
 
 def test_what_is_no_pattern_is_found_when_the_definition_is_read() -> None:
     assert "no regular expression: '('" in refusal(DEFINITION.replace(BOSS, "{cel: \"traits.a.matches('(')\"}"))
+
+
+def test_what_cannot_be_evaluated_is_counted_by_its_criterion_and_what_is_absent_is_not() -> None:
+    text = signed(DEFINITION.replace(BOSS, '{any: [{cel: "traits.note > 3"}, {trait: seniority, exists: true}]}'))
+    world = World(text)
+    world.traits(ADA, seniority="vp", country="DE")
+    world.run()
+    assert ("baton_expressions_failed_total", ("boss",)) not in world.engine.observed
+    world.traits(ADA, note="a text")
+    world.run()
+    assert world.engine.observed["baton_expressions_failed_total", ("boss",)] == 1
