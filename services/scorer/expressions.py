@@ -86,7 +86,7 @@ def _compiled(expression: str, seen: Callable[[T], dict[str, Any] | None]) -> Ca
 
 
 def take_failed() -> Counter[str]:
-    """How often which expression could not be evaluated, though all it looks at was there, since this was asked last."""
+    """How often which expression could not be evaluated, though what it looks at was there, since the last call."""
     if not _failed:
         return _NONE
     failed = Counter(_failed)

@@ -17,6 +17,7 @@ from services.runtime.effects import Effects
 from services.runtime.record import Batch, LogRecord
 from services.scorer import past, person, profile
 from services.scorer.definition import compile_rules, read
+from services.scorer.giving_way import Part
 from services.scorer.hops import Colleague, Signal
 from services.scorer.ledger import ALL, HOUR_MS, Ledger
 from services.scorer.limit import MOST_BYTES, MOST_PROFILE, fit, growth_of
@@ -28,7 +29,7 @@ from services.scorer.reading import read_lines
 from services.scorer.scope import together
 from services.scorer.turn import CUT, profiles_of
 from tests.signing import signed
-from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, configured
+from tests.unit.scorer.world import DAY, HOUR, KEYS, NOW, configured, key_of
 
 WORDS = [f"word_{number}_{'w' * 40}" for number in range(30)]
 NOTES = [f"note_{number}" for number in range(12)]
@@ -152,7 +153,7 @@ def test_whoever_it_is_fits_and_what_is_missing_was_counted(one: Person) -> None
     whole = one.held.keys() == before.held.keys()  # of an identity that is given up as a whole nothing more is counted
     for part, (had, has) in missing(before, one).items():
         assert gone[part] == had - has if whole or part in ("identity", "claim") else gone[part] <= had - has, part
-    lines = [{name: buckets for name, buckets in each.ledger.lines.items()} for each in profiles_of(one)]
+    lines = [each.ledger.lines for each in profiles_of(one)]
     assert all(buckets for each in lines for buckets in each.values()), "a line holds something"
 
 
@@ -163,12 +164,12 @@ def decisions(one: Person) -> object:
     return kept, own.stopped, own.facts, own.email, one.membership.heard, one.membership.account, one.version
 
 
-def missing(before: Person, after: Person) -> dict[str, tuple[int, int]]:
+def missing(before: Person, after: Person) -> dict[Part, tuple[int, int]]:
     """By part: how many things there were, and are."""
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[Part, tuple[int, int]] = {}
     for one in (before, after):
         every = profiles_of(one)
-        now = {
+        now: dict[Part, int] = {
             "claim": len(one.claims),
             "identity": len(one.held),
             "trait": sum(len(each.traits) for each in every),
@@ -228,9 +229,7 @@ EVENT = st.one_of(
     st.fixed_dictionaries({"linked": st.integers(0, 80), "profile": profiles()}),
 )
 EMAIL = {"email": "p@example.com"}
-KEY = KEYS.owned(
-    type("E", (), {"person": type("W", (), {"email": "p@example.com", "user_id": None, "anonymous_id": None})})
-).key
+KEY = key_of(EMAIL).encode()
 
 
 def record(place: int, event: dict[str, Any]) -> LogRecord:

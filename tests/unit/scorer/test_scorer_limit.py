@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -13,7 +13,7 @@ from services.scorer.joining import join
 from services.scorer.ledger import ALL, Ledger, add, advance
 from services.scorer.limit import MOST_BYTES, MOST_PROFILE, fit, read_by
 from services.scorer.person import Engaged, Held, Lead, Link, Membership, Person
-from services.scorer.profile import Latest, Profile, pack_act, set_trait
+from services.scorer.profile import Latest, Profile, Value, pack_act, set_trait
 from services.scorer.reading import read_lines
 from services.scorer.scope import together
 from services.scorer.turn import CUT
@@ -102,7 +102,7 @@ def test_what_others_publish_costs_an_identity_nothing_that_it_knows() -> None:
 
 
 @pytest.mark.parametrize("value", ["é" * 400, ["🙂" * 90, "b"], ["a" * 100] * 9, "x" * 300])
-def test_a_long_value_is_cut_to_what_it_may_take(value: str | list[str]) -> None:
+def test_a_long_value_is_cut_to_what_it_may_take(value: Value) -> None:
     short = shortened(value, 256)
     assert 200 <= len(profile._ENCODER.encode(short)) <= 256
     assert type(short) is type(value)
@@ -121,7 +121,8 @@ def test_it_is_counted_by_name_and_the_person_judged_by_what_is_kept() -> None:
     world.traits(ada, seniority="vp", employees=100)
     world.act(ada, "demo_requested")
     for number in range(30):
-        world.traits(ada, **{f"long_{number}": "x" * 900})
+        long: dict[str, Any] = {f"long_{number}": "x" * 900}
+        world.traits(ada, **long)
     world.run()
     one = world.person(key)
     assert one is not None
@@ -140,7 +141,7 @@ def test_an_empty_ledger_has_nothing_to_cut() -> None:
 
 
 def test_what_may_still_be_decided_has_its_place() -> None:
-    """A person at its limit is told to stop with the longest reason, and all that is overwritten is as long as it gets."""
+    """A person at its limit is told to stop with the longest reason; all that is overwritten is at its longest."""
     one = Person(lived(31, each=19, names=(ALL, "view", "pricing", "click", "demo")))
     packed = profile.pack(lived(9, each=1))
     one.held = {f"k1.{n:032}": Held(1, f"k1.{n:032}", packed, f"h{n:024}") for n in range(60)}
