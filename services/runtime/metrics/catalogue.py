@@ -55,8 +55,8 @@ _ALL = (
         "baton_expressions_failed_total",
         "counter",
         "scorer",
-        "CEL conditions that could not be evaluated though what they look at was there (a text compared with a number): "
-        "they did not hold. By the criterion, disqualifier or persona that asks.",
+        "CEL conditions that could not be evaluated though what they look at was there (text and a number), "
+        "and so did not hold: by the criterion, disqualifier or persona that asks.",
         (Label("criterion", limit=64),),
     ),
     Metric(
