@@ -78,9 +78,15 @@ def _links(state: Mapping[bytes, bytes]) -> Verdict:
     for key, one in linked:
         root = people.get(one.root or "")
         held = None if root is None else root.held.get(key)
-        if held is None or held.packed != profile.pack(one.profile):
+        own = profile.pack(one.profile)
+        if held is None or held.packed is None or (held.packed != own and not _is_cut(held, one.version, own)):
             broken.append(key)
     return verdict("links_whole", len(linked), broken)
+
+
+def _is_cut(held: person.Held, version: int, own: bytes) -> bool:
+    """Whether a profile is what is left, within the limit of the person who holds it, of its newest version."""
+    return held.version == version and held.packed is not None and len(held.packed) < len(own)
 
 
 def restored(journal: Mapping[int, Sequence[LogRecord]]) -> dict[bytes, bytes]:

@@ -21,7 +21,7 @@ from services.scorer.qualification import Judgement
 
 _MOST_TEXT = 10_000
 _MOST_COUNT = 2**53 - 1
-_CONTACT = (
+CONTACT = (
     "email",
     "first_name",
     "last_name",
@@ -68,7 +68,7 @@ def dossier_of(judgement: Judgement, story: Signal | None, lead: Lead) -> dict[s
 def contact_of(traits: Mapping[str, Answer]) -> dict[str, object]:
     """A `Contact`: how sales reaches the person, from its traits."""
     content: dict[str, object] = {}
-    for name in _CONTACT:
+    for name in CONTACT:
         flat = _flat(traits.get(name))
         if flat is not None:
             content[name] = str(flat)[:_MOST_TEXT]

@@ -7,17 +7,23 @@ is the same each time, and counts as not met: it never raises.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from baton_schemas.documents.expression import Path, paths
+from baton_schemas.documents.expression import Path, paths, patterns
 from baton_schemas.engagement import EngagementRecorded
 from services.runtime.errors import UserError
 from services.scorer import hot
 from services.scorer.operators import Answer
 
 T = TypeVar("T")
+_failed: Counter[str] = Counter()
+_NONE: Counter[str] = Counter()
+LONGEST_MATCHED = 2000
+"""With `matches`, more characters than these are not looked at, in all that an expression names: a pattern takes its
+time for each of them."""
 LONGEST_LIST = 200
 """A list with more elements is not looked at: macros and `in` together take the square of its length."""
 
@@ -57,22 +63,35 @@ def compile_on_event(expression: str) -> Callable[[EngagementRecorded | hot.Act]
 
 
 def _compiled(expression: str, seen: Callable[[T], dict[str, Any] | None]) -> Callable[[T], bool]:
-    execute = program(expression).execute
+    execute, matches = program(expression).execute, bool(patterns(expression))
 
     def holds(of: T) -> bool:
         known = seen(of)
-        if known is None:
+        if known is None or (matches and _characters(known) > LONGEST_MATCHED):
             return False
         try:
             return execute(known) is True
+        except KeyError:  # a field is absent: that is usual
+            return False
         except Exception:  # noqa: BLE001  which types a wrong expression raises is the library's own affair
+            _failed[expression] += 1
             return False
         except BaseException as error:  # a panic of the library is no Exception
             if type(error).__name__ != "PanicException":
                 raise
+            _failed[expression] += 1
             return False
 
     return holds
+
+
+def take_failed() -> Counter[str]:
+    """How often which expression could not be evaluated, though what it looks at was there, since the last call."""
+    if not _failed:
+        return _NONE
+    failed = Counter(_failed)
+    _failed.clear()
+    return failed
 
 
 def program(expression: str) -> Any:
@@ -80,11 +99,32 @@ def program(expression: str) -> Any:
     import cel  # noqa: PLC0415  it takes a while to load, and few definitions need it
 
     try:
-        return cel.compile(expression)
+        compiled = cel.compile(expression)
+        for pattern in patterns(expression):
+            _pattern(pattern)
+        return compiled
     except ValueError as error:
         lines = [line for line in str(error).splitlines() if "ERROR:" in line]
         said = lines[0].partition("ERROR: <input>:")[2] if lines else "can't be read"
         raise UserError(f"cel: no expression: {said}", fix="correct it, or write it with operators") from None
+
+
+def _pattern(written: str) -> None:
+    """Raises UserError when it is no regular expression."""
+    import cel  # noqa: PLC0415  as above
+
+    try:
+        cel.compile(f"''.matches({written})").execute({})
+    except RuntimeError:
+        raise UserError(f"cel: no regular expression: {written}", fix="correct it, or make it smaller") from None
+
+
+def _characters(known: object) -> int:
+    if isinstance(known, str):
+        return len(known)
+    if isinstance(known, dict):
+        return sum(map(_characters, known.values()))
+    return sum(map(_characters, known)) if isinstance(known, list) else 0
 
 
 def _is_property(path: Path) -> bool:

@@ -74,10 +74,12 @@ def _joined(mine: Buckets, others: Buckets, today: int) -> Buckets:
     for day in {code // 48 for code in found if code >= with_ids}:
         codes = [code for code in found if code // 48 == day]
         number = sum(number_of(found[code]) for code in codes)
-        if number >= FULL_DAY or any(isinstance(found[code], int) for code in codes):
+        if closed := any(isinstance(found[code], int) for code in codes):  # whose ids were let go
+            number = max(sum(number_of(each[code]) for code in codes if code in each) for each in (mine, others))
+        if closed or number >= FULL_DAY:
             for code in codes:
                 del found[code]
-            found[day * 48 + 1] = FULL_DAY
+            found[day * 48 + 1] = min(number, FULL_DAY)
     old = sorted(code for code in found if code < with_ids)
     for code in old[:-COUNT_DAYS]:
         del found[code]

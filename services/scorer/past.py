@@ -84,6 +84,32 @@ def restate(packed: bytes, source: str, day: int, said: Day) -> tuple[bytes, int
     return _pack(sources), lost
 
 
+def days_of(packed: bytes) -> list[tuple[int, str]]:
+    """Every day that is kept, with the source that spoke of it, the oldest first."""
+    sources = _DECODER.decode(packed) if packed else {}
+    return sorted((day, name) for name, one in sources.items() for day in one.days)
+
+
+def without(packed: bytes, day: int, source: str) -> bytes:
+    """What is kept once a day of a source is given up."""
+    sources = _DECODER.decode(packed)
+    _give_up(sources, day, source)
+    return _pack(sources)
+
+
+def acts_in(packed: bytes) -> int:
+    """How many acts are kept to be told."""
+    return len(_acts(packed))
+
+
+def without_acts(packed: bytes) -> bytes:
+    """What is kept once no act is told of any more; what was counted stays."""
+    sources = _DECODER.decode(packed)
+    for one in sources.values():
+        one.acts = {}
+    return _pack(sources)
+
+
 def ledgers_of(profiles: Sequence[Profile]) -> list[Ledger]:
     """The ledgers of profiles, then those of what backfills said of them: read together, they make the score."""
     ledgers = [profile.ledger for profile in profiles]
@@ -141,12 +167,16 @@ def _cut(sources: dict[str, _Source]) -> int:
     for day, name in known[:-MAX_ACTS]:
         sources[name].acts.pop(day, None)
     for day, name in (over := known[:-MOST_DAYS]):
-        one = sources[name]
-        one.days.remove(day)
-        _forget(one, day)
-        if not one.days:
-            del sources[name]
+        _give_up(sources, day, name)
     return len(over)
+
+
+def _give_up(sources: dict[str, _Source], day: int, name: str) -> None:
+    one = sources[name]
+    one.days.remove(day)
+    _forget(one, day)
+    if not one.days:
+        del sources[name]
 
 
 def _forget(one: _Source, day: int) -> None:

@@ -175,6 +175,7 @@ class ScorerProcessor:
         person_key = key.removeprefix(person.PREFIX).decode()
         one = turn.find(person_key)
         if name in (TIMER, ANNOUNCE) and one is not None and one.root is None:
+            turn.limit.keep(one, 0)
             turn.decide(person_key, one)
             watching.pass_over(turn, person_key, one)
         return turn.finish()
@@ -241,6 +242,8 @@ class ScorerProcessor:
             change = change._replace(fit=True, touched=True)
         if weaker:
             self._claim(turn, owner.key, one, weaker, at, tie.hex())
+        if turn.limit.keep(one, len(envelope.data)):
+            change = change._replace(lower=True, fit=True, touched=True)
         turn.people.put(key_bytes, one)
         judged = one.lead.judged
         turn.after_event(owner.key, one, change)
@@ -267,6 +270,7 @@ class ScorerProcessor:
             turn.count(ADJUSTED, "cut", number=lost)
         if change.touched:
             one.profile.email = owner.email
+            turn.limit.keep(one, None)
             turn.keep(owner.key, one)
             judged = one.lead.judged
             turn.after_backfill(owner.key, one, change)
@@ -275,6 +279,8 @@ class ScorerProcessor:
 
     def _claim(self, turn: Turn, key: str, one: Person, weaker: tuple[str, ...], at: int, evidence: str) -> None:
         for each in weaker:
+            if len(one.claims) >= identity.MAX_CLAIMS and each not in one.claims:
+                turn.limit.gone["claim"] += 1
             if identity.claim(one, each, at, evidence):
                 turn.send(say.linked(each, key, at=at, evidence=evidence, cause=turn.cause, now=turn.now))
 
@@ -316,9 +322,11 @@ class ScorerProcessor:
         claim = one.claims.get(event.source)
         if packed is None and event.via == event.source and claim and (claim.at, claim.cause) > stamp.stamp:
             turn.send(say.linked(event.source, key, at=claim.at, evidence=claim.cause, cause=turn.cause, now=turn.now))
+        passed_on = identity.passed_on(one, event.source)
+        turn.limit.keep(one, len(record.value or b""))
         turn.keep(key, one)
         if one.root is not None:
-            turn.publish(key, one, identity.passed_on(one, event.source))
+            turn.publish(key, one, passed_on)
             if event.handoff is not None and event.handoff not in before:
                 turn.tell_merged(key, one, event.handoff)
         else:
@@ -352,6 +360,7 @@ class ScorerProcessor:
         one = one or Person(born=turn.now)
         before = profile.pack(one.profile)
         join(one.profile, profile.unpack(_unpacked(event.packed)[0]))
+        turn.limit.keep(one, None)
         if profile.pack(one.profile) == before:
             return "repeated"
         turn.keep(key, one)
@@ -413,6 +422,7 @@ class ScorerProcessor:
         if known is not None and (known.at, known.tie) >= (facts.at, facts.tie):
             return "repeated"
         one.profile.facts = facts
+        turn.limit.keep(one, len(envelope.data))
         turn.keep(key, one)
         if one.root is not None:
             turn.publish(key, one, identity.publish_own(one, key))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import permutations
 
+from baton_schemas.documents.condition import Condition
 from baton_schemas.documents.definition import LeadDefinition
 from services.runtime.errors import UserError
 from services.scorer.coming import changed_in, counting_for
@@ -55,6 +56,15 @@ class Definitions:
             if rules.applies is None or rules.applies(traits):
                 return rules
         return self.rules[-1]
+
+    def saying(self, expression: str) -> set[str]:
+        """The criteria (disqualifiers, personas) that ask a CEL expression, by id."""
+        return {
+            _named(rules.definition, place)
+            for rules in self.rules
+            for _, place, condition, _ in rules.definition.conditions()
+            if _says(condition, expression)
+        }
 
     def counting_for(self, coming: LeadDefinition) -> Definitions:
         """These, which also count what a coming definition will ask for."""
@@ -120,6 +130,19 @@ def move(lead: Lead, definition: str, in_force: Definitions) -> bool:
     while len(lead.aside) > MOST_ASIDE:
         del lead.aside[next(iter(lead.aside))]
     return True
+
+
+def _says(condition: Condition, expression: str) -> bool:
+    return condition.cel == expression or any(_says(part, expression) for part in condition.parts())
+
+
+def _named(definition: LeadDefinition, place: str) -> str:
+    """What a definition calls the place of a condition: `fit.2.when` is in the third criterion on fit."""
+    kind, _, rest = place.partition(".")
+    one = getattr(definition, kind)
+    if rest:
+        one = one[int(rest.partition(".")[0])]
+    return str(next((getattr(one, name) for name in ("id", "reason", "name") if hasattr(one, name)), kind))
 
 
 def _beside(rules: Rules, others: Sequence[Rules]) -> Rules:

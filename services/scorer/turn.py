@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from baton_schemas.feedback import LeadRecycled
 from services.runtime.effects import Effects, Observation, Send
@@ -21,9 +22,11 @@ from services.scorer.account import Account
 from services.scorer.configuration import ERASURES_TOPIC, erased_at
 from services.scorer.definition import AlertRule, Rules
 from services.scorer.engagement import Change
+from services.scorer.expressions import take_failed
 from services.scorer.hops import Signal
 from services.scorer.identity import Keyring, Publication
 from services.scorer.ledger import HOUR_MS
+from services.scorer.limit import Limit
 from services.scorer.pacing import ANNOUNCE, Slots
 from services.scorer.past import last_active, ledgers_of
 from services.scorer.person import Link, Person
@@ -48,11 +51,14 @@ from services.scorer.scope import Definitions
 TIMER = "grade"
 EVENTS = "baton_events_total"
 ADJUSTED = "baton_events_adjusted_total"
+CUT = "baton_people_cut_total"
+UNEVALUATED = "baton_expressions_failed_total"
 REFUSED = "baton_config_refused_total"
 QUALIFIED = "baton_leads_qualified_total"
 WITHDRAWN = "baton_leads_withdrawn_total"
 LATENCY = "baton_event_to_qualified_seconds"
 ERASED = "erased"
+_LONGEST_ROLE = 60
 
 
 class Turn:
@@ -63,7 +69,8 @@ class Turn:
         self.definitions = definitions
         self.keyring = keyring
         self.context = context
-        self.people = Working[Person](state, decode=person.unpack, encode=person.pack, prefix=person.PREFIX)
+        self.limit = Limit(definitions)
+        self.people = Working[Person](state, decode=self.limit.unpack, encode=person.pack, prefix=person.PREFIX)
         self.accounts = Working[Account](state, decode=accounts.unpack, encode=accounts.pack, prefix=accounts.PREFIX)
         self.effects = Effects()
         self.now = 0
@@ -87,6 +94,11 @@ class Turn:
         self.effects.states.update(self.people.changes())
         self.effects.states.update(self.accounts.changes())
         self.effects.states.update(self._slots.changes())
+        for expression, number in take_failed().items():
+            for name in self.definitions.saying(expression):
+                self.count(UNEVALUATED, name, number=number)
+        for part, number in self.limit.gone.items():
+            self.count(CUT, part, number=number)
         for (metric, labels), number in self._counts.items():
             self.effects.observations.append(Observation(metric, float(number), labels))
         return self.effects
@@ -361,7 +373,7 @@ class Turn:
         title = judgement.traits.get("job_title")
         role = title if isinstance(title, str) else None
         grade = judgement.grade
-        told = f"{account}|{'cold' if grade[-1] == '4' else grade}|{role}"
+        told = f"{account}|{'cold' if grade[-1] == '4' else grade}|{_in_short(role)}"
         if told == membership.told:
             return
         if membership.account is not None and membership.account != account:
@@ -399,8 +411,9 @@ class Turn:
             return
         membership.heard = signal.version
         membership.story = signal.to_json()
+        cut = self.limit.keep(one, len(membership.story))
         customer = is_customer(signal.standing)
-        news = customer != membership.customer or one.lead.held_at
+        news = cut or customer != membership.customer or one.lead.held_at
         membership.customer = customer
         self.keep(key, one)
         if news and one.root is None:
@@ -463,6 +476,13 @@ class Turn:
     def disown(self, source: str, at: int) -> None:
         """Tells a linked identity that the person it belonged to was erased at `at`, and itself with it."""
         self.send(say.linked(source, None, at=at, evidence=ERASED, cause=self.cause, now=self.now))
+
+
+def _in_short(role: str | None) -> str | None:
+    """A role as it is remembered: what stands for it where it is long."""
+    if role is None or len(role) <= _LONGEST_ROLE:
+        return role
+    return blake2b(role.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def profiles_of(one: Person) -> list[Profile]:

@@ -16,6 +16,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 LONGEST = 1000
+MOST_REPEATS = 50
+"""What the counts of a pattern's repeats (`{2,5}`) give, multiplied: two that make 100,000 keep a processor busy for
+minutes, for one text."""
 MOST_IN_A_DEFINITION = 5
 MACROS = ("all", "exists", "exists_one", "filter")
 FUNCTIONS = (
@@ -61,6 +64,7 @@ def paths(expression: str) -> tuple[Path, ...]:
     tokens = [_Token(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expression)]
     tokens = [token for token in tokens if token.kind != "space"]
     _no_macro_in_another(tokens)
+    _bounded_patterns(tokens)
     found = dict.fromkeys(_paths(tokens))
     if not found:
         raise ValueError("names no field - look at `traits.<name>` or `event.properties.<name>`")
@@ -138,6 +142,40 @@ def _no_macro_in_another(tokens: list[_Token]) -> None:
             open_calls.pop()
 
 
+def patterns(expression: str) -> tuple[str, ...]:
+    """The texts that `matches` is given, as they are written."""
+    tokens = [_Token(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expression)]
+    tokens = [token for token in tokens if token.kind != "space"]
+    return tuple(token.text for token in _patterns(tokens))
+
+
+def _patterns(tokens: list[_Token]) -> Iterator[_Token]:
+    for place, token in enumerate(tokens):
+        if token == _Token("name", "matches") and _text(tokens, place + 1) == "(":
+            said = tokens[place + 2] if place + 2 < len(tokens) else _Token("", "")
+            if said.kind != "text" or _text(tokens, place + 3) != ")" or _text(tokens, place - 1) != ".":
+                raise ValueError("`matches` takes one pattern, written out - say `<text>.matches('<pattern>')`")
+            yield said
+
+
+def _bounded_patterns(tokens: list[_Token]) -> None:
+    """A pattern is read from the text, and what it asks of each character is bounded."""
+    for token in _patterns(tokens):
+        raw = token.text[0] in "rR" or token.text[1] in "rR"
+        if not raw and _CODED.search(token.text):
+            raise ValueError("`matches`: a character by its number can't be read - write it as it is")
+        plain = re.sub(r"\\[pP]\{\w+\}|\\.", "", token.text.replace("\\\\", "\\") if not raw else token.text)
+        product = 1
+        for brace in re.finditer(r"\{([^}]*)\}?", plain):
+            counts = re.fullmatch(r"(\d{1,9})(?:,(\d{0,9}))?", brace[1])
+            if counts is None:
+                raise ValueError("`matches`: `{` begins a repeat such as {2,5} - escape it where it is meant as it is")
+            product *= max(int(counts[1]), int(counts[2] or 0), 1)
+        if product > MOST_REPEATS:
+            raise ValueError(f"`matches`: its repeats make {product} - {MOST_REPEATS} at most, all counts multiplied")
+
+
+_CODED = re.compile(r"(?<!\\)(?:\\\\)*\\[xXuU0-7]")
 _MACRO_TOKENS = frozenset(_Token("name", name) for name in MACROS)
 
 

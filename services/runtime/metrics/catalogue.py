@@ -51,6 +51,41 @@ _ALL = (
         "20 of one criterion, person and day; cut: old days or identities were given up to stay in bounds.",
         (Label("how", values=("clamped", "full", "cut")),),
     ),
+    Metric(
+        "baton_expressions_failed_total",
+        "counter",
+        "scorer",
+        "CEL conditions that could not be evaluated though what they look at was there (text and a number), "
+        "and so did not hold: by the criterion, disqualifier or persona that asks.",
+        (Label("criterion", limit=64),),
+    ),
+    Metric(
+        "baton_people_cut_total",
+        "counter",
+        "scorer",
+        "Parts of people that gave way to the limit of 16 KB, in the order in which they do: titles of colleagues, "
+        "traits, criteria of former definitions, acts, claims on identities, linked identities, ids of events, notes, "
+        "campaigns, days, times of steps, long values.",
+        (
+            Label(
+                "part",
+                values=(
+                    "colleague",
+                    "trait",
+                    "criterion",
+                    "act",
+                    "claim",
+                    "identity",
+                    "ids",
+                    "note",
+                    "campaign",
+                    "day",
+                    "time",
+                    "value",
+                ),
+            ),
+        ),
+    ),
     Metric("baton_leads_qualified_total", "counter", "scorer", "Leads that qualified.", (TIER,)),
     Metric("baton_leads_withdrawn_total", "counter", "scorer", "Qualified leads that were withdrawn.", (REASON,)),
     Metric(

@@ -13,7 +13,7 @@ from services.runtime.documents import parse
 from services.runtime.errors import UserError
 from services.scorer.conditions import compile_condition, compile_each, compile_event_condition
 from services.scorer.definition import read
-from services.scorer.expressions import LONGEST_LIST
+from services.scorer.expressions import LONGEST_LIST, LONGEST_MATCHED
 from tests.signing import signed
 from tests.unit.scorer.world import DEFINITION, World
 
@@ -45,7 +45,6 @@ def on_traits(expression: str, **traits: object) -> bool:
         ("traits.gone == 1", False),
         ("traits.gone != 1", False),
         ("traits.name > 3", False),
-        ("traits.name.matches('(')", False),
         ("traits.used / 0 == 1", False),
         ("traits.used + 9223372036854775807 > 0", False),
         ("traits.used", False),
@@ -156,3 +155,46 @@ def test_an_expression_that_cannot_be_evaluated_stops_nobody() -> None:
     world.run()
     assert world.records("leads.scored")[-1].score == boss + views + prices + demo  # type: ignore[attr-defined]
     assert world.dead() == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("'(x{1,10}){1,10}y'", "its repeats make 100 - 50 at most"),
+        ("r'x{51}'", "its repeats make 51"),
+        ("'x{0,99}'", "its repeats make 99"),
+        ("'x{60,}'", "its repeats make 60"),
+        ("'(?x)x{ 1000 }'", "`{` begins a repeat"),
+        (r"'x\x7b1000}'", "a character by its number can't be read"),
+        (r"'x\173999}'", "a character by its number can't be read"),
+        ("traits.b", "takes one pattern, written out"),
+        ("'a' + 'b'", "takes one pattern, written out"),
+    ],
+)
+def test_a_pattern_that_may_keep_a_lane_busy_is_refused(pattern: str, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Condition.model_validate({"cel": f"traits.a.matches({pattern})"})
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", [r"r'^\d{4}-\d{2}$'", r"'\\d{4}'", r"r'\p{L}+'", r"r'a\{1000\}'", "'(a+)+$'"])
+def test_other_patterns_are_asked(pattern: str) -> None:
+    assert Condition.model_validate({"cel": f"traits.a.matches({pattern})"}).cel
+    assert not on_traits(f"traits.a.matches({pattern})", a="-")
+    assert not on_traits("traits.a.matches('x')", a="x" * (LONGEST_MATCHED + 1))
+    assert on_traits("traits.a.matches('x')", a="x" * LONGEST_MATCHED)
+
+
+def test_what_is_no_pattern_is_found_when_the_definition_is_read() -> None:
+    assert "no regular expression: '('" in refusal(DEFINITION.replace(BOSS, "{cel: \"traits.a.matches('(')\"}"))
+
+
+def test_what_cannot_be_evaluated_is_counted_by_its_criterion_and_what_is_absent_is_not() -> None:
+    text = signed(DEFINITION.replace(BOSS, '{any: [{cel: "traits.note > 3"}, {trait: seniority, exists: true}]}'))
+    world = World(text)
+    world.traits(ADA, seniority="vp", country="DE")
+    world.run()
+    assert ("baton_expressions_failed_total", ("boss",)) not in world.engine.observed
+    world.traits(ADA, note="a text")
+    world.run()
+    assert world.engine.observed["baton_expressions_failed_total", ("boss",)] == 1
