@@ -40,19 +40,31 @@ def traffic() -> list[LogRecord]:
     return sorted(found, key=lambda each: (each.timestamp, each.offset))
 
 
-def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes, str, bool]]:
+def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes, str | None, bool]]:
     found = {}
     for key, one in people:
         judgement = BOTH.judge(profiles_of(one), at)
         known = person.pack(Person(profile=one.profile))
-        found[key] = (judgement.grade, judgement.score, known, one.lead.grade, one.lead.qualified)
+        found[key] = (judgement.grade, judgement.score, known, one.root, one.lead.qualified)
     return found
+
+
+def changed(rules: Rules) -> Rules:
+    points = {rule.id: rule.points * 3 // 2 for rule in rules.scorecard.counted}
+    counted = tuple(replace(rule, points=points[rule.id]) for rule in rules.scorecard.counted)
+    by_id = {rule.id: rule for rule in counted}
+    asked = {
+        action: replace(asked, counted=tuple(by_id[rule.id] for rule in asked.counted if rule.id in by_id))
+        for action, asked in rules.by_action.items()
+    }
+    scorecard = replace(rules.scorecard, counted=counted)
+    return replace(rules, scorecard=scorecard, by_action=asked, by_id=by_id, enter=rules.enter - 100, judged="changed")
 
 
 def test_it_comes_to_what_the_memory_engine_comes_to() -> None:
     records, end = traffic(), START + 40 * DAY
-    qualified: list[Send] = []
-    replay = Replay(BOTH, KEYS, TimeScale(), tables={}, told=qualified.append)
+    told: list[tuple[str, str, str, int]] = []
+    replay = Replay([BOTH], KEYS, TimeScale(), tables={}, qualified=[_into(told)])
     replay.run(records)
     replay.advance(end)
 
@@ -66,17 +78,20 @@ def test_it_comes_to_what_the_memory_engine_comes_to() -> None:
     world.engine.advance(end - world.engine.clock.now())
     state = world.engine.state("scorer").items()
     wanted = [(key[2:].decode(), person.unpack(packed)) for key, packed in state if key.startswith(person.PREFIX)]
-    found = list(replay.people())
+    found = standings(list(replay.people(0)), end)
     assert len(found) > 100
-    assert standings(found, end) == standings(wanted, end)
-    announced = {(each.lead, each.handoff) for each in world.qualified()}
+    known = standings(wanted, end)
+    assert found == {key: known[key] for key in found}
+    assert all(known[key][3] is not None for key in known.keys() - found.keys())
+    announced = {(each.lead, each.handoff, each.grade, each.at) for each in world.qualified()}
     assert len(announced) > 3
-    said = [LeadQualified.model_validate_json(send.value or b"") for send in qualified if _qualifies(send)]
-    assert {(each.lead, each.handoff) for each in said} == announced
+    [side] = played([BOTH], KEYS, TimeScale(), records, end=end, tables={})
+    assert {(each.person, each.handoff, each.grade, each.at) for each in side.leads} == announced
+    assert {(key, handoff) for key, _, handoff, _ in told} == {(key, handoff) for key, handoff, _, _ in announced}
 
 
-def _qualifies(send: Send) -> bool:
-    return dict(send.headers)["ce_type"].decode() == LeadQualified.TYPE
+def _into(told: list[tuple[str, str, str, int]]) -> Qualified:
+    return lambda key, judgement, handoff, now: told.append((key, judgement.grade, handoff, now))
 
 
 @pytest.fixture
