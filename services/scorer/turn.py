@@ -225,9 +225,7 @@ class Turn:
         """Says how the lead stands."""
         self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
 
-    def tell_qualified(
-        self, key: str, one: Person, judgement: Judgement, now: int, event_at: int, cause: str
-    ) -> None:
+    def tell_qualified(self, key: str, one: Person, judgement: Judgement, now: int, event_at: int, cause: str) -> None:
         """Hands the lead to sales."""
         self.send(say.qualified(key, one, judgement, cause=cause, now=now, event_at=event_at))
 

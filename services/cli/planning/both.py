@@ -125,4 +125,6 @@ def _whole(found: Iterable[tuple[int, Side]], number: int) -> Side:
     """A side of its parts."""
     every = [side for each, side in found if each == number]
     people = {key: standing for side in every for key, standing in side.people.items()}
-    return Side(people, sorted((lead for side in every for lead in side.leads), key=lambda lead: (lead.at, lead.person)))
+    return Side(
+        people, sorted((lead for side in every for lead in side.leads), key=lambda lead: (lead.at, lead.person))
+    )

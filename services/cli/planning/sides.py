@@ -115,4 +115,3 @@ class _Contact(msgspec.Struct):
     region: str | None = None
     employees: int | None = None
     industry: str | None = None
-

@@ -9,19 +9,22 @@ import pytest
 from typer.testing import CliRunner
 
 from baton_schemas.contract import parse_time
-from baton_schemas.leads import LeadQualified
 from bench.world import days
 from services.cli.main import app
-from services.cli.planning.replaying import Replay
+from services.cli.planning.both import both
+from services.cli.planning.counting import for_all
+from services.cli.planning.sides import Side, played
+from services.cli.planning.traffic import Traffic
 from services.runtime.clock import ManualClock, TimeScale
-from services.runtime.effects import Send
 from services.runtime.memory.engine import MemoryEngine
 from services.runtime.record import LogRecord
 from services.scorer import person
-from services.scorer.person import Person
+from services.scorer.criteria import GroupRule
+from services.scorer.definition import compile_rules, read
 from services.scorer.processors import ScorerProcessor
+from services.scorer.scope import Definitions, together
 from services.scorer.turn import profiles_of
-from tests.signing import SIGNERS
+from tests.signing import SIGNERS, signed
 from tests.unit.cli.whole import ROOT
 from tests.unit.scorer.world import BIG, BOTH, DAY, KEYS, SIGNED, World
 
@@ -40,58 +43,94 @@ def traffic() -> list[LogRecord]:
     return sorted(found, key=lambda each: (each.timestamp, each.offset))
 
 
-def standings(people: list[tuple[str, Person]], at: int) -> dict[str, tuple[str, int, bytes, str | None, bool]]:
-    found = {}
-    for key, one in people:
-        judgement = BOTH.judge(profiles_of(one), at)
-        known = person.pack(Person(profile=one.profile))
-        found[key] = (judgement.grade, judgement.score, known, one.root, one.lead.qualified)
-    return found
+def others(text: str) -> str:
+    """The same criteria with other points, decay and bounds, and another threshold."""
+    raw = text.partition("signatures:")[0]
+    for before, after in (
+        ("points: 6,", "points: 9,"),
+        ("half_life_days: 14", "half_life_days: 10"),
+        ("enter: 50, exit: 35", "enter: 42, exit: 38"),
+        ("{A: 25, B: 15, C: 5}", "{A: 28, B: 12, C: 5}"),
+        ("{1: 40, 2: 25, 3: 10}", "{1: 35, 2: 25, 3: 12}"),
+        ("any_of: [demo, pricing]", "any_of: [demo, pricing, click]"),
+    ):
+        assert before in raw
+        raw = raw.replace(before, after)
+    return signed(raw.replace("for_days: 6", "for_days: 4"))
 
 
-def changed(rules: Rules) -> Rules:
-    points = {rule.id: rule.points * 3 // 2 for rule in rules.scorecard.counted}
-    counted = tuple(replace(rule, points=points[rule.id]) for rule in rules.scorecard.counted)
-    by_id = {rule.id: rule for rule in counted}
-    asked = {
-        action: replace(asked, counted=tuple(by_id[rule.id] for rule in asked.counted if rule.id in by_id))
-        for action, asked in rules.by_action.items()
-    }
-    scorecard = replace(rules.scorecard, counted=counted)
-    return replace(rules, scorecard=scorecard, by_action=asked, by_id=by_id, enter=rules.enter - 100, judged="changed")
+OTHERS = (others(BIG), others(SIGNED))
+OTHER = together([compile_rules(read(text, "test")) for text in OTHERS])
+Stands = tuple[str, int, dict[str, int]]
+Leads = set[tuple[str, str, str, str, str | None, int]]
 
 
-def test_it_comes_to_what_the_memory_engine_comes_to() -> None:
-    records, end = traffic(), START + 40 * DAY
-    told: list[tuple[str, str, str, int]] = []
-    replay = Replay([BOTH], KEYS, TimeScale(), tables={}, qualified=[_into(told)])
-    replay.run(records)
-    replay.advance(end)
-
+def of_memory(texts: tuple[str, ...], definitions: Definitions, end: int) -> tuple[dict[str, Stands], Leads]:
+    """Everybody's standing and all that was announced, as the memory engine has it, record by record."""
     world = World("", partitions=1)
     world.engine = MemoryEngine([ScorerProcessor(KEYS)], clock=ManualClock(START), partitions=1, max_batch=1)
-    world.apply(BIG, SIGNED)
-    for record in records:
+    world.apply(*texts)
+    for record in traffic():
         world.engine.advance(max(0, record.timestamp - world.engine.clock.now()))
         world.engine.publish(record.topic, record.key, record.value, record.headers)
         world.engine.run_until_idle()
     world.engine.advance(end - world.engine.clock.now())
-    state = world.engine.state("scorer").items()
-    wanted = [(key[2:].decode(), person.unpack(packed)) for key, packed in state if key.startswith(person.PREFIX)]
-    found = standings(list(replay.people(0)), end)
-    assert len(found) > 100
-    known = standings(wanted, end)
-    assert found == {key: known[key] for key in found}
-    assert all(known[key][3] is not None for key in known.keys() - found.keys())
-    announced = {(each.lead, each.handoff, each.grade, each.at) for each in world.qualified()}
-    assert len(announced) > 3
-    [side] = played([BOTH], KEYS, TimeScale(), records, end=end, tables={})
-    assert {(each.person, each.handoff, each.grade, each.at) for each in side.leads} == announced
-    assert {(key, handoff) for key, _, handoff, _ in told} == {(key, handoff) for key, handoff, _, _ in announced}
+    found = {}
+    for key, packed in world.engine.state("scorer").items():
+        one = person.unpack(packed) if key.startswith(person.PREFIX) else None
+        if one is not None and one.root is None and one.lead.judged:
+            judgement = definitions.judge(profiles_of(one), end)
+            lines = {line.id: line.points for line in judgement.fit_lines}
+            lines |= {
+                each.rule.id: each.points
+                for each in judgement.readings
+                if each.points or isinstance(each.rule, GroupRule)
+            }
+            found[key[2:].decode()] = (judgement.grade, judgement.score, lines)
+    leads = {
+        (each.lead, each.handoff, each.grade, each.tier, each.contact.country, each.at) for each in world.qualified()
+    }
+    return found, leads
 
 
-def _into(told: list[tuple[str, str, str, int]]) -> Qualified:
-    return lambda key, judgement, handoff, now: told.append((key, judgement.grade, handoff, now))
+def told(side: Side) -> tuple[dict[str, Stands], Leads]:
+    people = {key: (each.grade, each.score, each.lines) for key, each in side.people.items()}
+    leads = {(each.person, each.handoff, each.grade, each.tier, each.country, each.at) for each in side.leads}
+    assert len(leads) == len(side.leads)
+    return people, leads
+
+
+def test_each_side_comes_to_what_the_memory_engine_comes_to() -> None:
+    end = START + 40 * DAY
+    one, other = played([BOTH, OTHER], KEYS, TimeScale(), traffic(), end=end, tables={})
+    assert len(one.people) > 80
+    assert 3 < len(one.leads) < len(other.leads)
+    assert told(one) == of_memory((BIG, SIGNED), BOTH, end)
+    assert told(other) == of_memory(OTHERS, OTHER, end)
+
+
+def test_parts_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    records, end = traffic(), START + 40 * DAY
+    whole = played([BOTH, OTHER], KEYS, TimeScale(), records, end=end, tables={})
+    heard: list[tuple[int, int]] = []
+    monkeypatch.setattr("services.cli.planning.both._WORTH_CUTTING", 1)
+    parts = both(BOTH, OTHER, KEYS, TimeScale(), Traffic(records, 0), end=end, advance=lambda *each: heard.append(each))
+    assert [told(side) for side in parts] == [told(side) for side in whole]
+    assert [len(side.leads) for side in parts] == [len(side.leads) for side in whole]
+    assert len(heard) > 5
+    assert heard[-1] == (len(records), len(records))
+
+
+def test_sides_that_count_something_else_are_played_one_by_one() -> None:
+    records, end = traffic(), START + 40 * DAY
+    raw = SIGNED.partition("signatures:")[0].replace("contains: /pricing", "contains: /docs")
+    different = together([compile_rules(read(signed(raw), "test"))])
+    small = together([compile_rules(read(SIGNED, "test"))])
+    assert for_all([small, different]) is None
+    found = both(small, different, KEYS, TimeScale(), Traffic(records, 0), end=end)
+    for side, definitions in zip(found, (small, different), strict=True):
+        [alone] = played([definitions], KEYS, TimeScale(), records, end=end, tables={})
+        assert told(side) == told(alone)
 
 
 @pytest.fixture
