@@ -46,7 +46,7 @@ def parts(records: Sequence[LogRecord], keyring: Keyring, most: int) -> list[lis
     size = -(-len(records) // most)
     cut: list[list[int]] = []
     for places in members.values():
-        if not cut or len(cut[-1]) + len(places) > size and len(cut) < most:
+        if not cut or (len(cut[-1]) + len(places) > size and len(cut) < most):
             cut.append([])
         cut[-1] += places
     for part in cut:

@@ -12,8 +12,7 @@ qualifies: colleagues' stories and alerts are told to people, and by nobody read
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from services.runtime.effects import Send
@@ -30,6 +29,7 @@ from services.scorer.turn import Turn
 
 HOPS = ("engagement.linked", "accounts.members", "accounts.signals")
 _STOPPED = Stopped.TYPE.encode()
+NEVER = 1 << 62
 _BELOW_ALL = (-(1 << 62),) * 3
 Qualified = Callable[[str, Judgement, str, int], None]
 """Is told of a qualification: the person's key, the judgement, the handoff, when (Baton ms)."""
@@ -57,6 +57,8 @@ class Judges(Turn):
         self.hops: deque[Send] = deque()
         self.asked: Sequence[Judge] = judges
         """Those that decide at present: all of them, or the one whose timer rings."""
+        self.soonest = NEVER
+        """No timer of any judge is due before."""
         self._judges = judges
         self._counting = counting
         self._judge: Judge | None = None
@@ -75,16 +77,18 @@ class Judges(Turn):
             super().after_event(key, one, change)
             return
         for judge in self.asked:
-            with self._under(judge, key, one):
-                super().after_event(key, one, change)
+            self._under(judge, key, one)
+            super().after_event(key, one, change)
+            self._noted()
 
     def decide(self, key: str, one: Person, **how: object) -> None:  # type: ignore[override]  # as it is given
         if self._judge is not None:
             super().decide(key, one, **how)  # type: ignore[arg-type]
             return
         for judge in self.asked:
-            with self._under(judge, key, one):
-                super().decide(key, one, **how)  # type: ignore[arg-type]
+            self._under(judge, key, one)
+            super().decide(key, one, **how)  # type: ignore[arg-type]
+            self._noted()
 
     def hear(self, key: str, one: Person, signal: Signal) -> None:
         """Whoever waits for the account's answer on any side is decided on."""
@@ -94,13 +98,15 @@ class Judges(Turn):
 
     def withdraw_all(self, key: str, one: Person, reason: str) -> None:
         for judge in self._judges:
-            with self._under(judge, key, one):
-                super().withdraw_all(key, one, reason)
+            self._under(judge, key, one)
+            super().withdraw_all(key, one, reason)
+            self._noted()
 
     def resign(self, key: str, one: Person) -> None:
         for judge in self._judges:
-            with self._under(judge, key, one):
-                super().resign(key, one)
+            self._under(judge, key, one)
+            super().resign(key, one)
+            self._noted()
 
     def forget(self, key: str, one: Person, at: int) -> None:
         super().forget(key, one, at)
@@ -124,16 +130,21 @@ class Judges(Turn):
         if self._judge is not None:
             self._judge.qualified(key, judgement, one.lead.handoff or "", now)
 
-    @contextmanager
-    def _under(self, judge: Judge, key: str, one: Person) -> Iterator[None]:
-        before, self._judge = self._judge, judge
+    def _under(self, judge: Judge, key: str, one: Person) -> None:
+        """From here on this judge decides, on its own lead of the person; until `_noted`."""
+        self._judge = judge
         self.definitions = judge.definitions
         lead = judge.leads.get(key)
         if lead is None:
             lead = judge.leads[key] = Lead()
         one.lead = lead
-        yield
-        if self.effects.timers:
-            judge.timers.apply(self.effects.timers)
-            self.effects.timers.clear()
-        self._judge = before
+
+    def _noted(self) -> None:
+        judge, self._judge = self._judge, None
+        timers = self.effects.timers
+        if timers and judge is not None:
+            judge.timers.apply(timers)
+            self.soonest = min(
+                (due for due in timers.values() if due is not None and due < self.soonest), default=self.soonest
+            )
+            timers.clear()

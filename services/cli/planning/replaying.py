@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.cli.planning.counting import for_all
-from services.cli.planning.judging import Judge, Judges, Qualified
+from services.cli.planning.judging import NEVER, Judge, Judges, Qualified
 from services.runtime.clock import TimeScale
 from services.runtime.processor import Context, Globals
 from services.runtime.record import LogRecord
@@ -56,6 +56,8 @@ class Replay:
     def advance(self, moment: int) -> None:
         """Lets time pass (Baton ms): every timer that is due until then rings."""
         turn = self._turn
+        if moment < turn.soonest:
+            return
         for judge in self._judges:
             while (timer := judge.timers.first_due(moment)) is not None:
                 judge.timers.cancel(timer.key, timer.name)
@@ -63,6 +65,8 @@ class Replay:
                 self._scorer.ring(turn, timer.key, timer.name, timer.due)
                 turn.asked = self._judges
                 self._work_off(turn.context.scale.wall(timer.due))
+        dues = (judge.timers.next_due() for judge in self._judges)
+        turn.soonest = min((due for due in dues if due is not None), default=NEVER)
 
     def people(self, side: int) -> Iterator[tuple[str, Person]]:
         """Everybody that was judged, by key, as the side knows it."""
