@@ -81,7 +81,7 @@ class Judges(Turn):
             super().after_event(key, one, change)
             self._noted()
 
-    def decide(self, key: str, one: Person, **how: object) -> None:  # type: ignore[override]  # as it is given
+    def decide(self, key: str, one: Person, **how: object) -> None:
         if self._judge is not None:
             super().decide(key, one, **how)  # type: ignore[arg-type]
             return
@@ -144,7 +144,7 @@ class Judges(Turn):
         timers = self.effects.timers
         if timers and judge is not None:
             judge.timers.apply(timers)
-            self.soonest = min(
-                (due for due in timers.values() if due is not None and due < self.soonest), default=self.soonest
-            )
+            for due in timers.values():
+                if due is not None and due < self.soonest:
+                    self.soonest = due
             timers.clear()

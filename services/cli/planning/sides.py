@@ -67,8 +67,7 @@ def played(
     replay.run(records, done)
     replay.advance(end)
     return [
-        Side({key: standing for key, standing in _standings(side, replay.people(number), end)}, leads[number])
-        for number, side in enumerate(sides)
+        Side(dict(_standings(side, replay.people(number), end)), leads[number]) for number, side in enumerate(sides)
     ]
 
 

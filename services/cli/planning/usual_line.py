@@ -1,4 +1,4 @@
-"""The usual line of a file of past events, read fast: a CloudEvent of what somebody did or is, with nothing unusual in it.
+"""The usual line of a file of past events, read fast: a CloudEvent of what somebody did or is, nothing unusual in it.
 
 A fast reading answers only where the scorer's own (`hot.py`) would take the very same values as the contract; the bytes
 stay as they are in the file. Whatever else comes is None, and is read as `baton publish` reads it.

@@ -43,7 +43,7 @@ def as_said(found: Found) -> list[tuple[int, str, bytes | None, Any, Headers]]:
     ]
 
 
-UNUSUAL = {
+UNUSUAL: dict[str, dict[str, Any]] = {
     "another person": {"data": {"person": {"email": " Ada@Example.COM ", "anonymous_id": "a"}, "action": "joined"}},
     "a blank one": {"data": {"person": {"user_id": "  "}, "action": "joined"}},
     "a float": {"data": {"person": {"user_id": "u"}, "action": "joined", "properties": {"price": 2.5, "l": ["a"]}}},
