@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from baton_schemas.contract import parse_time
+from baton_schemas.contract import format_time, parse_time
+from baton_schemas.keys import account_key
 from bench.world import days
 from services.cli.main import app
 from services.cli.planning.both import both
 from services.cli.planning.counting import for_all
+from services.cli.planning.groups import parts
 from services.cli.planning.sides import Side, played
 from services.cli.planning.traffic import Traffic
 from services.runtime.clock import ManualClock, TimeScale
@@ -40,7 +42,16 @@ def traffic() -> list[LogRecord]:
             continue
         if START <= at < START + 30 * DAY:
             found.append(LogRecord("engagement.events", 0, place, at, key, value, headers))
-    return sorted(found, key=lambda each: (each.timestamp, each.offset))
+    found.sort(key=lambda each: (each.timestamp, each.offset))
+    return found + [_again(each) for each in found[:600]]
+
+
+def _again(record: LogRecord) -> LogRecord:
+    """The same, done again when most of it has faded."""
+    at = record.timestamp + 70 * DAY
+    told = dict(record.headers) | {"ce_time": format_time(at).encode()}
+    told["ce_id"] = b"again-" + told["ce_id"]
+    return record._replace(timestamp=at, headers=tuple(told.items()))
 
 
 def others(text: str) -> str:
@@ -101,7 +112,7 @@ def told(side: Side) -> tuple[dict[str, Stands], Leads]:
 
 
 def test_each_side_comes_to_what_the_memory_engine_comes_to() -> None:
-    end = START + 40 * DAY
+    end = START + 110 * DAY
     one, other = played([BOTH, OTHER], KEYS, TimeScale(), traffic(), end=end, tables={})
     assert len(one.people) > 80
     assert 3 < len(one.leads) < len(other.leads)
@@ -110,19 +121,31 @@ def test_each_side_comes_to_what_the_memory_engine_comes_to() -> None:
 
 
 def test_parts_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    records, end = traffic(), START + 40 * DAY
+    records, end = traffic(), START + 110 * DAY
     whole = played([BOTH, OTHER], KEYS, TimeScale(), records, end=end, tables={})
     heard: list[tuple[int, int]] = []
     monkeypatch.setattr("services.cli.planning.both._WORTH_CUTTING", 1)
-    parts = both(BOTH, OTHER, KEYS, TimeScale(), Traffic(records, 0), end=end, advance=lambda *each: heard.append(each))
-    assert [told(side) for side in parts] == [told(side) for side in whole]
-    assert [len(side.leads) for side in parts] == [len(side.leads) for side in whole]
+    cut = both(BOTH, OTHER, KEYS, TimeScale(), Traffic(records, 0), end=end, advance=lambda *each: heard.append(each))
+    assert [told(side) for side in cut] == [told(side) for side in whole]
+    assert [len(side.leads) for side in cut] == [len(side.leads) for side in whole]
     assert len(heard) > 5
     assert heard[-1] == (len(records), len(records))
 
 
+def test_colleagues_are_played_together_with_what_the_crm_says_of_their_company() -> None:
+    company = account_key(KEYS.secret, KEYS.key_id, "acme.example")
+    said = [{"person": {"user_id": str(number)}, "traits": {"company_domain": "Acme.example"}} for number in range(2)]
+    said.append({"person": {"user_id": "2"}, "traits": {"company_domain": "other.example"}})
+    records = [
+        LogRecord("engagement.events", 0, place, START, None, json.dumps(each).encode())
+        for place, each in enumerate(said)
+    ]
+    records.append(LogRecord("crm.facts", 0, 0, START, company.encode(), b"{}"))
+    assert sorted(parts(records, KEYS, 4)) == [[0, 1, 3], [2]]
+
+
 def test_sides_that_count_something_else_are_played_one_by_one() -> None:
-    records, end = traffic(), START + 40 * DAY
+    records, end = traffic(), START + 110 * DAY
     raw = SIGNED.partition("signatures:")[0].replace("contains: /pricing", "contains: /docs")
     different = together([compile_rules(read(signed(raw), "test"))])
     small = together([compile_rules(read(SIGNED, "test"))])
