@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from baton_schemas.contract import format_time, parse_time
+from baton_schemas.envelope import to_headers
 from baton_schemas.keys import account_key
 from bench.world import days
 from services.cli.main import app
@@ -23,6 +24,7 @@ from services.runtime.record import LogRecord
 from services.scorer import person
 from services.scorer.criteria import GroupRule
 from services.scorer.definition import compile_rules, read
+from services.scorer.hot import Traits, Who
 from services.scorer.processors import ScorerProcessor
 from services.scorer.scope import Definitions, together
 from services.scorer.turn import profiles_of
@@ -261,3 +263,21 @@ def test_a_file_that_is_none_is_named(config: Path, tmp_path: Path) -> None:
     assert "no such file" in planned(config, tmp_path / "nothing.jsonl", code=2)
     (tmp_path / "empty.jsonl").write_text("{}\n")
     assert "no event that can be used" in planned(config, tmp_path / "empty.jsonl", code=2)
+
+
+def test_time_alone_ends_a_qualification_before_the_next_act_begins_one() -> None:
+    who = {"email": "ada@acme.example"}
+    key = KEYS.owned(Traits(Who(email=who["email"]))).key
+    acts = [
+        (0, "baton.person.identified.v1", {"person": who, "traits": {"seniority": "vp", "employees": 100}}),
+        (1, "baton.engagement.recorded.v1", {"person": who, "action": "demo_requested"}),
+        (101, "baton.engagement.recorded.v1", {"person": who, "action": "demo_requested"}),
+    ]
+    records = []
+    for day, kind, data in acts:
+        at = START + day * DAY
+        headers = to_headers(id=str(day), source="/site", type=kind, time=at)
+        records.append(LogRecord("engagement.events", 0, day, at, key, json.dumps(data).encode(), headers))
+    small = together([compile_rules(read(SIGNED, "test"))])
+    [side] = played([small], KEYS, TimeScale(), records, end=records[-1].timestamp, tables={})
+    assert [lead.at for lead in side.leads] == [records[1].timestamp, records[2].timestamp]
