@@ -40,7 +40,7 @@ def plan(lab: Lab) -> Section:
         "plan",
         "A plan over past traffic",
         f"{len(records):,} events of {sizes.people:,} simulated people are on the log; `baton plan` plays them under "
-        "the definition in config/ and under one with another threshold and other points, a process for each.",
+        "the definition in config/ and under one with another threshold and other points, in parts, on all processors.",
     )
     row = Row(NAME, "s")
     for turn in range(1, sizes.runs + 1):

@@ -137,39 +137,47 @@ class ScorerProcessor:
         the secret is another than that of the people who are in the state: they would all become strangers."""
         self._check_seal(state)
         turn = self._turn(state, context)
-        routes, deletes = self._topics[batch.topic], batch.topic == "crm.facts"
-        time, results, paced = context.scale.at, [], batch.topic == BULK
+        results, paced = [], batch.topic == BULK
         for record in batch.records:
-            turn.now = turn.event_at = time(record.timestamp)
             turn.paced = paced
-            kind = "unknown"
-            try:
-                if deletes and record.value is None:
-                    results.append(("fact", "forgotten"))
-                    continue
-                envelope = open_envelope(record)
-                route = routes.get(envelope.type)
-                if route is None:
-                    raise unknown_type(routes)
-                read, handle = route
-                try:
-                    event = read(envelope.data)
-                except ValidationError as error:
-                    raise refusal(error) from None
-                kind = envelope.type
-                turn.cause = say.cause_of(envelope.source, envelope.id)
-                results.append((kind, handle(turn, record, envelope, event)))
-            except Permanent as error:
-                turn.effects.dead_letters.append(DeadLetter(record, error.code, error.field, error.fix))
-                results.append((kind, "refused"))
+            results.append(self.take(turn, batch.topic, record))
         for (kind, result), number in Counter(results).items():
             turn.count(EVENTS, kind, result, number=number)
         return self._sealed(turn.finish(), state)
+
+    def take(self, turn: Turn, topic: str, record: Record) -> tuple[str, str]:
+        """Works one record of a topic off: its type, and what came of it. A turn may live as long as one wants: a
+        replay, which keeps nothing but what it learns, takes one for all records."""
+        turn.now = turn.event_at = turn.context.scale.at(record.timestamp)
+        kind, routes = "unknown", self._topics[topic]
+        try:
+            if record.value is None and topic == "crm.facts":
+                return "fact", "forgotten"
+            envelope = open_envelope(record)
+            route = routes.get(envelope.type)
+            if route is None:
+                raise unknown_type(routes)
+            read, handle = route
+            try:
+                event = read(envelope.data)
+            except ValidationError as error:
+                raise refusal(error) from None
+            kind = envelope.type
+            turn.cause = say.cause_of(envelope.source, envelope.id)
+            return kind, handle(turn, record, envelope, event)
+        except Permanent as error:
+            turn.effects.dead_letters.append(DeadLetter(record, error.code, error.field, error.fix))
+            return kind, "refused"
 
     def on_timer(self, key: bytes, name: str, due: int, state: State, context: Context) -> Effects:
         """Time alone may have changed a grade: judges as of the due time, and sets the next."""
         self._check_seal(state)
         turn = self._turn(state, context)
+        self.ring(turn, key, name, due)
+        return turn.finish()
+
+    def ring(self, turn: Turn, key: bytes, name: str, due: int) -> None:
+        """What a timer calls for in a turn."""
         turn.now = turn.event_at = due
         turn.cause = say.timer_cause(name, due)
         person_key = key.removeprefix(person.PREFIX).decode()
@@ -178,7 +186,6 @@ class ScorerProcessor:
             turn.limit.keep(one, 0)
             turn.decide(person_key, one)
             watching.pass_over(turn, person_key, one)
-        return turn.finish()
 
     def _sealed(self, effects: Effects, state: State) -> Effects:
         """With the first person of a partition goes the fingerprint of the secret of its key."""

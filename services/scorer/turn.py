@@ -224,14 +224,22 @@ class Turn:
             self._check_at(key, one, next_change(judgement, qualified=lead.qualified))
         if changed:
             person.note_grade(lead, now, judgement.grade, judgement.score)
-            self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
+            self.tell_scored(key, one, judgement, now)
         if qualifies:
             event_at, cause = lead.held_at or self.event_at, lead.held_cause or self.cause
             lead.held_at, lead.held_cause = 0, ""
-            self.send(say.qualified(key, one, judgement, cause=cause, now=now, event_at=event_at))
+            self.tell_qualified(key, one, judgement, now, event_at, cause)
             self.count(QUALIFIED, tier_of(rules, judgement.grade))
             self.effects.observations.append(Observation(LATENCY, max(now - event_at, 0) / 1000))
         self.keep(key, one)
+
+    def tell_scored(self, key: str, one: Person, judgement: Judgement, now: int) -> None:
+        """Says how the lead stands."""
+        self.send(say.scored(key, one, judgement, cause=self.cause, now=now))
+
+    def tell_qualified(self, key: str, one: Person, judgement: Judgement, now: int, event_at: int, cause: str) -> None:
+        """Hands the lead to sales."""
+        self.send(say.qualified(key, one, judgement, cause=cause, now=now, event_at=event_at))
 
     def _stand(self, key: str, one: Person, judgement: Judgement, *, unmerged: bool) -> bool:
         """Withdraws, ends or begins the qualification; answers whether the person has just qualified."""
@@ -441,7 +449,7 @@ class Turn:
         for handoff in one.handoffs[:1]:
             self.tell_merged(key, one, handoff)
         if was_root:
-            self._resign(key, one)
+            self.resign(key, one)
 
     def own_again(self, key: str, one: Person) -> None:
         """What was linked is a root again: its handoff stays if it stands on its own."""
@@ -450,7 +458,7 @@ class Turn:
             one.lead.merged = None
         self.decide(key, one, unmerged=True)
 
-    def _resign(self, key: str, one: Person) -> None:
+    def resign(self, key: str, one: Person) -> None:
         """Ends what was told of a root as a lead, but for its handoff."""
         one.lead.qualified = False
         if one.lead.grade:
@@ -464,7 +472,7 @@ class Turn:
         """Erases a person: its handoff is withdrawn, its score forgotten, its profile taken back, its state dropped;
         what was linked to it forgets, too."""
         self.withdraw_all(key, one, ERASED)
-        self._resign(key, one)
+        self.resign(key, one)
         if one.root is not None:
             gone = Link(None, at, ERASED)
             self.publish(key, one, identity.relink(one, key, gone) or [])

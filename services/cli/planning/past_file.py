@@ -1,39 +1,30 @@
 """A file of past events as records of the log; a large one is read by two processes, each its half.
 
-Checking a line by its contract costs nearly as much as replaying it on one side does.
+Most lines are the usual ones and read fast (`usual_line.py`); all others are checked as `baton publish` checks them.
 """
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from baton_schemas.contract import parse_time
+from services.cli.planning.usual_line import Told, UsualLines
 from services.cli.publish import Times, sends_of
-from services.cli.publishing.lines import halves
-from services.cli.publishing.reading import json_readings
+from services.cli.publishing.lines import document, halves, texts_within
+from services.cli.publishing.reading import json_readings, reading_of
 from services.cli.publishing.records import KeyMaker
 from services.cli.publishing.report import Report
-from services.runtime.record import Headers
+from services.runtime.effects import Send
 
 REPLAYED = ("engagement.events", "crm.facts")
 _SOURCE = "/import/plan"
 _EVERY = 5_000
-
-
-class Told(NamedTuple):
-    """A line's record: what `baton publish` would send, and when it happened (Baton ms)."""
-
-    at: int
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class Found(NamedTuple):
@@ -62,17 +53,36 @@ def read_part(file: Path, keys: KeyMaker, part: range | None, done: Callable[[in
     """What a part of it holds (None: all of it)."""
     report, told, timeless = Report(file=str(file)), [], 0
     with _uncollected():
-        for send in sends_of(json_readings(file, _SOURCE, part), report, keys, Times.GIVEN):
-            if send.topic not in REPLAYED:
-                continue  # what sales said is replayed by nobody: the scorer has no part in it
-            time = next((text for name, text in send.headers if name == "ce_time"), None)
-            if time is None:
+        for one in _told(file, keys, part, report):
+            if one is None:
                 timeless += 1
             else:
-                told.append(Told(parse_time(time.decode()), send.topic, send.key, send.value, send.headers))
+                told.append(one)
                 if len(told) % _EVERY == 0:
                     done(len(told))
     return Found(told, report.refused + timeless)
+
+
+def _told(file: Path, keys: KeyMaker, part: range | None, report: Report) -> Iterator[Told | None]:
+    """The records that are replayed; None for one without a time."""
+    if part is None:
+        yield from _of_sends(sends_of(json_readings(file, _SOURCE), report, keys, Times.GIVEN))
+        return
+    usual = UsualLines(keys)
+    for item in texts_within(file, part):
+        fast = None if item.refused is not None else usual.read(item.content)
+        if fast is not None:
+            yield fast
+        else:
+            yield from _of_sends(sends_of([reading_of(document(item), _SOURCE)], report, keys, Times.GIVEN))
+
+
+def _of_sends(sends: Iterable[Send]) -> Iterator[Told | None]:
+    for send in sends:
+        if send.topic in REPLAYED:  # what sales said is replayed by nobody: the scorer has no part in it
+            time = next((text for name, text in send.headers if name == "ce_time"), None)
+            at = None if time is None else parse_time(time.decode())
+            yield None if at is None else Told(at, send.topic, send.key, send.value, send.headers)
 
 
 @contextmanager

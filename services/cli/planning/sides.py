@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from baton_schemas.contract import parse_time
-from baton_schemas.leads import LeadQualified
+from services.cli.planning.judging import Qualified
 from services.cli.planning.replaying import Replay
 from services.runtime.clock import TimeScale
-from services.runtime.effects import Send
 from services.runtime.record import LogRecord
 from services.scorer.criteria import GroupRule
+from services.scorer.dossier import contact_of
 from services.scorer.identity import Keyring
+from services.scorer.person import Person
+from services.scorer.qualification import Judgement, letter, number, tier_of
 from services.scorer.scope import Definitions
 from services.scorer.turn import profiles_of
-
-_TYPE = LeadQualified.TYPE.encode()
 
 
 class Lead(msgspec.Struct, frozen=True):
@@ -49,24 +48,8 @@ class Side(msgspec.Struct, frozen=True):
     leads: list[Lead]
 
 
-class _Contact(msgspec.Struct):
-    country: str | None = None
-    region: str | None = None
-    employees: int | None = None
-    industry: str | None = None
-
-
-class _Qualified(msgspec.Struct):
-    lead: str
-    handoff: str
-    grade: str
-    tier: str
-    at: str
-    contact: _Contact
-
-
 def played(
-    definitions: Definitions,
+    sides: Sequence[Definitions],
     keyring: Keyring,
     scale: TimeScale,
     records: Sequence[LogRecord],
@@ -74,19 +57,48 @@ def played(
     end: int,
     tables: Mapping[str, Mapping[bytes, bytes]],
     done: Callable[[int], None] = lambda _: None,
-) -> Side:
-    """Plays the records, lets time pass to `end` (Baton ms), and reads everybody then."""
-    leads: list[Lead] = []
-
-    def told(send: Send) -> None:
-        if dict(send.headers)["ce_type"] == _TYPE:
-            leads.append(_lead(send.value or b""))
-
-    replay = Replay(definitions, keyring, scale, tables=tables, told=told)
+) -> list[Side]:
+    """Plays the records under sides that count the same, lets time pass to `end` (Baton ms), and reads everybody then:
+    a Side for each."""
+    leads: list[list[Lead]] = [[] for _ in sides]
+    replay = Replay(
+        sides, keyring, scale, tables=tables, qualified=[_noting(*each) for each in zip(sides, leads, strict=True)]
+    )
     replay.run(records, done)
     replay.advance(end)
-    people = {}
-    for key, one in replay.people():
+    return [
+        Side(dict(_standings(side, replay.people(number), end)), leads[number]) for number, side in enumerate(sides)
+    ]
+
+
+def _noting(definitions: Definitions, leads: list[Lead]) -> Qualified:
+    """Notes who qualifies, with the grade that the definition as it is gives."""
+
+    def note(key: str, judgement: Judgement, handoff: str, now: int) -> None:
+        rules = definitions.by_judged[judgement.rules.judged]
+        grade = letter(rules, judgement.fit) + number(rules, judgement.engagement)
+        contact = msgspec.convert(contact_of(judgement.traits), _Contact)
+        leads.append(
+            Lead(
+                key,
+                handoff,
+                now,
+                grade,
+                tier_of(rules, grade),
+                contact.country,
+                contact.region,
+                contact.employees,
+                contact.industry,
+            )
+        )
+
+    return note
+
+
+def _standings(
+    definitions: Definitions, people: Iterable[tuple[str, Person]], end: int
+) -> Iterator[tuple[str, Standing]]:
+    for key, one in people:
         if one.root is not None or not one.lead.judged:
             continue
         judgement = definitions.judge(profiles_of(one), max(end, one.lead.judged_at))
@@ -94,24 +106,11 @@ def played(
         lines |= {
             each.rule.id: each.points for each in judgement.readings if each.points or isinstance(each.rule, GroupRule)
         }
-        people[key] = Standing(judgement.grade, judgement.score, lines)
-    return Side(people, leads)
+        yield key, Standing(judgement.grade, judgement.score, lines)
 
 
-def _lead(value: bytes) -> Lead:
-    found = _DECODE(value)
-    contact = found.contact
-    return Lead(
-        found.lead,
-        found.handoff,
-        parse_time(found.at),
-        found.grade,
-        found.tier,
-        contact.country,
-        contact.region,
-        contact.employees,
-        contact.industry,
-    )
-
-
-_DECODE = msgspec.json.Decoder(_Qualified).decode
+class _Contact(msgspec.Struct):
+    country: str | None = None
+    region: str | None = None
+    employees: int | None = None
+    industry: str | None = None

@@ -57,14 +57,19 @@ def halves(path: Path) -> list[range]:
     return [range(middle), range(middle, size)]
 
 
-def documents_within(path: Path, part: range) -> Iterator[Item]:
-    """The JSON documents of a part that `halves` gave; numbered from 1 in each."""
+def texts_within(path: Path, part: range) -> Iterator[Item]:
+    """The lines of a part that `halves` gave, as bytes that nobody has looked at; numbered from 1 in each."""
     with _open(path) as file:
         file.seek(part.start)
-        for item in _lines(file):
+        for item in _texts_of(file):
             yield item
             if part.start + item.read >= part.stop:
                 return
+
+
+def document(item: Item) -> Item:
+    """The JSON document of a line."""
+    return item if item.refused is not None else _document(item.line, item.content, item.read)
 
 
 def rows(path: Path, delimiter: str) -> Iterator[Item]:
@@ -82,7 +87,7 @@ def _documents(path: Path) -> Iterator[Item]:
         if first == b"[" or (first == b"{" and _is_one_batch(start)):
             yield from _array(file, path)
         else:
-            yield from _lines(file)
+            yield from map(document, _texts_of(file))
 
 
 def _rows(path: Path, delimiter: str) -> Iterator[Item]:
@@ -122,7 +127,7 @@ def _open(path: Path) -> IO[bytes]:
     return opened  # type: ignore[return-value]
 
 
-def _lines(file: IO[bytes]) -> Iterator[Item]:
+def _texts_of(file: IO[bytes]) -> Iterator[Item]:
     number, read = 0, 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -134,7 +139,7 @@ def _lines(file: IO[bytes]) -> Iterator[Item]:
             yield Item(number, None, Refused("", f"longer than {MAX_LINE_BYTES} bytes"), read)
             continue
         if text := (line.removeprefix(_BOM) if number == 1 else line).strip():
-            yield _document(number, text, read)
+            yield Item(number, text, None, read)
 
 
 def _document(number: int, text: bytes, read: int) -> Item:

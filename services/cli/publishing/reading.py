@@ -10,7 +10,7 @@ from typing import Any
 from services.cli.publishing.cloudevents import is_cloud_event, parse_cloud_event
 from services.cli.publishing.csv_rows import Row, RowReader
 from services.cli.publishing.draft import Draft, Refused
-from services.cli.publishing.lines import documents, documents_within, rows
+from services.cli.publishing.lines import Item, documents, rows
 from services.cli.publishing.mapping import Mapping, check_columns
 from services.cli.publishing.segment import CALLS, is_call, parse_call
 from services.runtime.documents import parse
@@ -29,16 +29,21 @@ class Reading:
     person: dict[str, Any] = field(default_factory=dict)
 
 
-def json_readings(path: Path, source: str, part: range | None = None) -> Iterator[Reading]:
-    """The lines or elements of a JSON file, or of a part of it: CloudEvents and Segment calls, mixed as they come."""
-    for item in documents(path) if part is None else documents_within(path, part):
-        reading = Reading(item.line, item.read, refused=item.refused)
-        if item.refused is None:
-            try:
-                reading.drafts = _drafts(item.content, source)
-            except Refused as refused:
-                reading.refused = refused
-        yield reading
+def json_readings(path: Path, source: str) -> Iterator[Reading]:
+    """The lines or elements of a JSON file: CloudEvents and Segment calls, mixed as they come."""
+    for item in documents(path):
+        yield reading_of(item, source)
+
+
+def reading_of(item: Item, source: str) -> Reading:
+    """What a JSON document comes to."""
+    reading = Reading(item.line, item.read, refused=item.refused)
+    if item.refused is None:
+        try:
+            reading.drafts = _drafts(item.content, source)
+        except Refused as refused:
+            reading.refused = refused
+    return reading
 
 
 def read_mapping(path: Path) -> tuple[Mapping, str]:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from baton_schemas.contract import parse_time
+from baton_schemas.engagement import EngagementRecorded
 from services.cli.planning.past_file import Found, read_part, read_past
 from services.cli.planning.traffic import from_file
+from services.cli.planning.usual_line import UsualLines
 from services.cli.publishing import lines
 from services.cli.publishing.records import KeyMaker
 from services.runtime.clock import TimeScale
+from services.runtime.record import Headers
 
 KEYS = KeyMaker(b"a secret of some length", "k1")
 NOW = parse_time("2026-04-01T00:00:00Z")
@@ -32,6 +35,49 @@ def written(file: Path, *documents: Any) -> Path:
     return file
 
 
+def as_said(found: Found) -> list[tuple[int, str, bytes | None, Any, Headers]]:
+    """The records, with what the contract takes a value for."""
+    return [
+        (each.at, each.topic, each.key, EngagementRecorded.model_validate_json(each.value or b""), each.headers)
+        for each in found.told
+    ]
+
+
+UNUSUAL: dict[str, dict[str, Any]] = {
+    "another person": {"data": {"person": {"email": " Ada@Example.COM ", "anonymous_id": "a"}, "action": "joined"}},
+    "a blank one": {"data": {"person": {"user_id": "  "}, "action": "joined"}},
+    "a float": {"data": {"person": {"user_id": "u"}, "action": "joined", "properties": {"price": 2.5, "l": ["a"]}}},
+    "no name": {"data": {"person": {"user_id": "u"}, "action": "Not A Slug"}},
+    "an extension": {"traceparent": "00-1"},
+    "a subject": {"subject": "s"},
+    "another zone": {"time": "2026-03-09T10:00:00.5+02:00"},
+    "no zone": {"time": "2026-03-09T10:00:00"},
+    "no type": {"type": "com.example.unheard.of"},
+    "no media type": {"datacontenttype": None},
+    "half a pair": {"data": {"person": {"user_id": "u"}, "action": "joined", "url": "\ud800"}},
+    "too long": {"data": {"person": {"user_id": "u"}, "action": "joined", "properties": {"a": "b" * 11_000}}},
+    "no id": {"id": ""},
+}
+
+
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_a_line_is_read_fast_only_as_it_would_be_in_peace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    file = written(tmp_path / "events.jsonl", event(0), event(1) | UNUSUAL[what], event(2))
+    whole = read_part(file, KEYS, None)
+    monkeypatch.setattr(lines, "_WORTH_CUTTING", 1)
+    found = read_past(file, KEYS)
+    assert as_said(found) == as_said(whole)
+    assert found.refused == whole.refused
+
+
+def test_the_usual_line_is_read_fast() -> None:
+    usual = UsualLines(KEYS)
+    assert usual.read(json.dumps(event(1)).encode()) is not None
+    assert usual.read(json.dumps(event(1) | {"subject": "s"}).encode()) is None
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 40, 41])
 def test_two_halves_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     file = written(tmp_path / "events.jsonl", "no json", *map(event, range(number)), "{}")
@@ -39,7 +85,7 @@ def test_two_halves_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(lines.halves(file)) == 1
     monkeypatch.setattr(lines, "_WORTH_CUTTING", 1)
     assert len(lines.halves(file)) == 2
-    assert read_past(file, KEYS) == whole
+    assert as_said(read_past(file, KEYS)) == as_said(whole)
     assert (len(whole.told), whole.refused) == (number, 2)
 
 
