@@ -16,6 +16,7 @@ from services.runtime.memory.engine import MemoryEngine
 from services.runtime.processor import Processor
 from services.runtime.record import LogRecord
 from services.scorer import person, profile
+from services.scorer.limit import MOST_BYTES
 
 OUTSIDE = ("baton.config", "privacy.erasures", "crm.facts", "engagement.events", "engagement.bulk")
 """What the scorer is told by others; everything else that it reads it wrote itself."""
@@ -79,14 +80,17 @@ def _links(state: Mapping[bytes, bytes]) -> Verdict:
         root = people.get(one.root or "")
         held = None if root is None else root.held.get(key)
         own = profile.pack(one.profile)
-        if held is None or held.packed is None or (held.packed != own and not _is_cut(held, one.version, own)):
+        if root is None or held is None or (held.packed != own and not _is_cut(held, one.version, own, root)):
             broken.append(key)
     return verdict("links_whole", len(linked), broken)
 
 
-def _is_cut(held: person.Held, version: int, own: bytes) -> bool:
-    """Whether a profile is what is left, within the limit of the person who holds it, of its newest version."""
-    return held.version == version and held.packed is not None and len(held.packed) < len(own)
+def _is_cut(held: person.Held, version: int, own: bytes, root: person.Person) -> bool:
+    """Whether a profile is what is left, within the limit of the person who holds it, of its newest version. Whom
+    nothing had to be cut of is far from that limit."""
+    if held.packed is None or held.version != version or len(held.packed) >= len(own):
+        return False
+    return len(person.pack(root)) + len(own) - len(held.packed) > MOST_BYTES // 4
 
 
 def restored(journal: Mapping[int, Sequence[LogRecord]]) -> dict[bytes, bytes]:

@@ -5,11 +5,9 @@ Most lines are the usual ones and read fast (`usual_line.py`); all others are ch
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,22 +42,20 @@ def read_past(file: Path, keys: KeyMaker, done: Callable[[int], None] = lambda _
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
         later = pool.submit(read_part, file, keys, parts[1])
         first = read_part(file, keys, parts[0], done)
-        with _uncollected():
-            second = later.result()
+        second = later.result()
     return Found(first.told + second.told, first.refused + second.refused)
 
 
 def read_part(file: Path, keys: KeyMaker, part: range | None, done: Callable[[int], None] = lambda _: None) -> Found:
     """What a part of it holds (None: all of it)."""
     report, told, timeless = Report(file=str(file)), [], 0
-    with _uncollected():
-        for one in _told(file, keys, part, report):
-            if one is None:
-                timeless += 1
-            else:
-                told.append(one)
-                if len(told) % _EVERY == 0:
-                    done(len(told))
+    for one in _told(file, keys, part, report):
+        if one is None:
+            timeless += 1
+        else:
+            told.append(one)
+            if len(told) % _EVERY == 0:
+                done(len(told))
     return Found(told, report.refused + timeless)
 
 
@@ -83,15 +79,3 @@ def _of_sends(sends: Iterable[Send]) -> Iterator[Told | None]:
             time = next((text for name, text in send.headers if name == "ce_time"), None)
             at = None if time is None else parse_time(time.decode())
             yield None if at is None else Told(at, send.topic, send.key, send.value, send.headers)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without looking for garbage in cycles: there is none, and each look goes over all records read so far."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
