@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from baton_schemas.documents.condition import OPERATORS, Condition
 from baton_schemas.documents.definition import LeadDefinition, near
-from baton_schemas.documents.expression import paths
+from baton_schemas.documents.expression import Path, paths
 from baton_schemas.documents.fields import EVERY_ACTION, Fields, FieldType
 from services.runtime.documents import line_of
 from services.runtime.errors import UserError
+from services.scorer.expression_types import misfits
 from services.scorer.expressions import program
 from services.scorer.operators import as_number
 
@@ -100,11 +101,19 @@ def _of_expression(expression: str, place: str, known: _Known | None) -> Iterato
         program(expression)
     except UserError as error:
         yield place, str(error).removeprefix("cel: ")
-    for path in paths(expression) if known is not None else ():
+        return
+    if known is None:
+        return
+    types: dict[Path, Sequence[FieldType]] = {}
+    for path in paths(expression):
         name = path.name.removeprefix("properties.")
         declared = path.root == "traits" or name != path.name
-        if declared and known is not None and name not in known.types:
+        if declared and name not in known.types:
             yield place, _unknown(known.what, name, known.types)
+        else:
+            types[path] = known.types[name] if declared else ("text",)
+    for said in misfits(expression, types):
+        yield place, said
 
 
 def _misfits(condition: Condition, name: str, place: str, types: Sequence[FieldType]) -> Iterator[tuple[str, str]]:

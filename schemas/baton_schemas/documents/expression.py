@@ -71,6 +71,56 @@ def paths(expression: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def equalities(expression: str) -> Iterator[tuple[Path, str | float | bool]]:
+    """Fields that are compared by `==`, `!=` or `in [...]` with values that are written out, and each such value.
+
+    >>> list(equalities("traits.country in ['DE', 'AT'] && 5 != event.properties.seats"))
+    [(Path(root='traits', name='country'), 'DE'), (Path(root='traits', name='country'), 'AT'), \
+(Path(root='event', name='properties.seats'), 5)]
+    """
+    tokens = [_Token(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expression)]
+    tokens = [token for token in tokens if token.kind != "space"]
+    for place, token in enumerate(tokens):
+        if token.kind != "name" or token.text not in ("traits", "event") or _text(tokens, place - 1) == ".":
+            continue
+        name = _members(tokens, place, 1)[0] if token.text == "traits" else _event_field(tokens, place)
+        path, after = Path(token.text, name), _after(tokens, place, 1 + name.count("."))
+        before = tokens[max(place - 3, 0) : place]
+        if _is_equality(before[-2:]) and len(before) == 3 and (value := _literal(before[0])) is not None:
+            yield path, value
+        if _is_equality(tokens[after : after + 2]) and (value := _literal(tokens[after + 2])) is not None:
+            yield path, value
+        if tokens[after : after + 2] == [_Token("name", "in"), _Token("sign", "[")]:
+            for each in tokens[after + 2 :]:
+                if each == _Token("sign", "]"):
+                    break
+                if (value := _literal(each)) is not None:
+                    yield path, value
+
+
+def _after(tokens: list[_Token], place: int, members: int) -> int:
+    """The place behind a chain of so many names."""
+    place += 1
+    for _ in range(members):
+        place += 2 if _text(tokens, place) == "." else 3
+    return place
+
+
+def _is_equality(tokens: list[_Token]) -> bool:
+    return "".join(token.text for token in tokens) in ("==", "!=")
+
+
+def _literal(token: _Token) -> str | float | bool | None:
+    """The value that is written out; None for anything else."""
+    if token.kind == "text":
+        plain = _PLAIN.fullmatch(token.text)
+        return plain[2] if plain is not None else token.text
+    if token.kind == "number":
+        whole = token.text.rstrip("u")
+        return int(whole, 0) if "." not in whole and "e" not in whole.lower().removeprefix("0x") else float(whole)
+    return {"true": True, "false": False}.get(token.text) if token.kind == "name" else None
+
+
 def _paths(tokens: list[_Token]) -> Iterator[Path]:
     variables = set(_variables(tokens))
     for place, token in enumerate(tokens):
