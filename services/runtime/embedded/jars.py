@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import clear_frames
 from typing import Protocol
 
 from services.runtime.embedded.mirror import repository, without_secret
@@ -117,6 +118,7 @@ def _download(jars: Sequence[Jar], source: str, staging: Path, directory: Path, 
         try:
             path: Path = context.create_dependency(jar.coordinate).artifact.resolve()
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
+            clear_frames(error.__traceback__)  # an answer that was not to be had lies there, with its connection open
             raise _unavailable(source, directory, _one_line(error, jar)) from error
         if not _is_intact(path, jar):
             raise UserError(
