@@ -150,6 +150,7 @@ def test_jars_that_cannot_be_had_are_one_line_without_the_password(
     assert "s3cret" not in message
     assert "BATON_MAVEN_MIRROR" in message
     assert "BATON_CACHE" in message
+    del caught
     gc.collect()  # a connection that was left open is said now, and fails this test and no other
 
 
